@@ -1220,6 +1220,7 @@ begin
   if old.last_downloaded_at is distinct from new.last_downloaded_at then v_changed := v_changed || 'last_downloaded_at'::text; v_old := v_old || jsonb_build_object('last_downloaded_at', old.last_downloaded_at); v_new := v_new || jsonb_build_object('last_downloaded_at', new.last_downloaded_at); end if;
   if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
   if old.mime_type is distinct from new.mime_type then v_changed := v_changed || 'mime_type'::text; v_old := v_old || jsonb_build_object('mime_type', old.mime_type); v_new := v_new || jsonb_build_object('mime_type', new.mime_type); end if;
+  if old.object_id is distinct from new.object_id then v_changed := v_changed || 'object_id'::text; v_old := v_old || jsonb_build_object('object_id', old.object_id); v_new := v_new || jsonb_build_object('object_id', new.object_id); end if;
   if old.original_file_name is distinct from new.original_file_name then v_changed := v_changed || 'original_file_name'::text; v_old := v_old || jsonb_build_object('original_file_name', old.original_file_name); v_new := v_new || jsonb_build_object('original_file_name', new.original_file_name); end if;
   if old.parent_id is distinct from new.parent_id then v_changed := v_changed || 'parent_id'::text; v_old := v_old || jsonb_build_object('parent_id', old.parent_id); v_new := v_new || jsonb_build_object('parent_id', new.parent_id); end if;
   if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
@@ -2336,6 +2337,7 @@ begin
   if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
   if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
   if old.mime_type is distinct from new.mime_type then v_changed := v_changed || 'mime_type'::text; v_old := v_old || jsonb_build_object('mime_type', old.mime_type); v_new := v_new || jsonb_build_object('mime_type', new.mime_type); end if;
+  if old.object_id is distinct from new.object_id then v_changed := v_changed || 'object_id'::text; v_old := v_old || jsonb_build_object('object_id', old.object_id); v_new := v_new || jsonb_build_object('object_id', new.object_id); end if;
   if old.original_filename is distinct from new.original_filename then v_changed := v_changed || 'original_filename'::text; v_old := v_old || jsonb_build_object('original_filename', old.original_filename); v_new := v_new || jsonb_build_object('original_filename', new.original_filename); end if;
   if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
   if old.preview_url is distinct from new.preview_url then v_changed := v_changed || 'preview_url'::text; v_old := v_old || jsonb_build_object('preview_url', old.preview_url); v_new := v_new || jsonb_build_object('preview_url', new.preview_url); end if;
@@ -4632,9 +4634,9 @@ CREATE FUNCTION app.bindings(p_bucket_id text, p_name text) RETURNS bigint
     SET search_path TO ''
     AS $$
 begin
-  return (select count(*) from public.attachments a
+  return (select count(*) from public.attachments a join storage.objects o on o.id = a.object_id and o.bucket_id = p_bucket_id and o.name = p_name
            where a.company_id = app.company_id() and a.storage_bucket = p_bucket_id and a.storage_path = p_name and a.deleted_at is null)
-       + (select count(*) from public.file_storage f
+       + (select count(*) from public.file_storage f join storage.objects o on o.id = f.object_id and o.bucket_id = p_bucket_id and o.name = p_name
            where f.company_id = app.company_id() and f.storage_bucket = p_bucket_id and f.storage_path = p_name and f.deleted_at is null
              and f.entity_type is not null and f.entity_id is not null);
 end $$;
@@ -5406,6 +5408,11 @@ CREATE FUNCTION app.check_permission_map(p_map jsonb) RETURNS void
 declare
   v_entry record;
 begin
+  if jsonb_typeof(p_map) <> 'object' then
+    raise exception using errcode = 'TH422', constraint = 'permission_unknown',
+      message = 'Permissions are an object of names.',
+      hint = 'A permission is written noun:verb, noun:verb_assigned or noun:verb_own, with true or false.';
+  end if;
   for v_entry in select e.key, e.value from jsonb_each(p_map) e loop
     if v_entry.value not in ('true', 'false')
        or not exists (select from app.role_permissions rp
@@ -6361,7 +6368,9 @@ CREATE FUNCTION app.count_version() RETURNS trigger
     AS $$
 begin
   if tg_op = 'INSERT' and new.company_id <> app.no_company() then
-    insert into app.company_bytes as u (company_id, objects, bytes) values (new.company_id, 1, new.bytes)
+    -- What an application says of a file takes room as the file does.
+    insert into app.company_bytes as u (company_id, objects, bytes)
+      values (new.company_id, 1, new.bytes + coalesce(octet_length(new.user_metadata::text), 0))
         on conflict (company_id) do update set objects = u.objects + 1, bytes = u.bytes + excluded.bytes;
     if current_setting('role') <> 'app_owner' and app.file_room(new.company_id) < 0 then
       raise exception using errcode = 'TH402', constraint = 'quota_exceeded',
@@ -6369,7 +6378,7 @@ begin
         hint = 'A higher tier includes more: subscription_tiers() lists them. What is in the trash counts until it is taken away.';
     end if;
   elsif tg_op = 'DELETE' and old.company_id <> app.no_company() then
-    update app.company_bytes u set objects = greatest(u.objects - 1, 0), bytes = greatest(u.bytes - old.bytes, 0)
+    update app.company_bytes u set objects = greatest(u.objects - 1, 0), bytes = greatest(u.bytes - old.bytes - coalesce(octet_length(old.user_metadata::text), 0), 0)
      where u.company_id = old.company_id;
   end if;
   return null;
@@ -7067,17 +7076,25 @@ CREATE FUNCTION app.describe_file() RETURNS trigger
     SET search_path TO ''
     AS $_$
 declare
-  v_object record;
-  v_scan   record;
+  v_object    record;
+  v_scan      record;
+  v_is_other  constant boolean := tg_op = 'INSERT' or (new.storage_bucket, new.storage_path) is distinct from (old.storage_bucket, old.storage_path);
+  v_is_server constant boolean := current_user not in ('anon', 'authenticated', 'guest');
 begin
-  select o.id, o.version, (o.metadata ->> 'size')::bigint as bytes, o.metadata ->> 'mimetype' as mime_type into v_object
+  select o.id, o.version, o.owner, (o.metadata ->> 'size')::bigint as bytes, o.metadata ->> 'mimetype' as mime_type into v_object
     from storage.objects o
    where o.bucket_id = new.storage_bucket and o.name = new.storage_path and starts_with(o.name, new.company_id || '/');
-  if not found then
+  -- Which file it means is not the client's to say.
+  if not v_is_server then
+    new.object_id := case when v_object.id is not null then v_object.id when not v_is_other then old.object_id end;
+  elsif new.object_id is null or tg_op = 'UPDATE' and v_is_other and new.object_id is not distinct from old.object_id then
+    new.object_id := v_object.id;
+  end if;
+  if v_object.id is null then
     -- A row opens its file to those who read the row: whoever writes it reads the file first. One that is not there yet is named by whoever would
     -- read it whatever it will be, and the answer tells nobody which of both it is.
     if current_user = 'authenticated' and app.is_company_place(new.storage_bucket, new.storage_path)
-       and (tg_op = 'INSERT' or (new.storage_bucket, new.storage_path) is distinct from (old.storage_bucket, old.storage_path)) then
+       and v_is_other then
       -- By itself, since others may not even ask this.
       if app.is_company_file_there(new.storage_bucket, new.storage_path)
          or not (app.has_permission('files:read') and app.reaches_all_entities('read')) then
@@ -7087,9 +7104,12 @@ begin
     end if;
     -- Of a file that nobody sees nobody says what was found in it, but whoever looks for the server or the project itself.
     if auth.role() is distinct from 'service_role' and current_user <> 'app_owner' then
-      new.virus_scan_status := case when tg_op = 'INSERT' or (new.storage_bucket, new.storage_path) is distinct from (old.storage_bucket, old.storage_path)
-                                    then 'pending' else old.virus_scan_status end;
+      new.virus_scan_status := case when v_is_other then 'pending' else old.virus_scan_status end;
     end if;
+    return new;
+  end if;
+  -- A later file of the name is none of this row's.
+  if v_object.id is distinct from new.object_id then
     return new;
   end if;
   new.file_size := coalesce(v_object.bytes, new.file_size);
@@ -7894,7 +7914,12 @@ begin
   if v_place.deed = 'keep' then
     return 0;
   elsif v_place.deed = 'delete' then
-    v_call := format('delete from %s t where (%s) and ($1, $2, $3, $4, $5, $6, $7) is not null', v_place.table_name, v_place.whose);
+    -- What is a held customer's as well stays with him.
+    v_call := format('delete from %s t where (%s) and ($1, $2, $3, $4, $5, $6, $7) is not null %s', v_place.table_name, v_place.whose,
+                     case when exists (select from pg_catalog.pg_trigger g where g.tgrelid = v_place.table_name::regclass and g.tgname = 'keep_held')
+                               and v_place.table_name not in ('public.customers', 'auth.users')
+                          then 'and not app.is_of_held(t.company_id, array[to_jsonb(t) ->> ''customer_id'', to_jsonb(t) ->> ''entity_id'', to_jsonb(t) ->> ''job_id'']::uuid[])'
+                     end);
   else
     v_columns := app.erased_columns(v_place.table_name::regclass, v_place.deed, v_place.named);
     v_call := format('update %s t set %s where (%s) and ($1, $2, $3, $4, $5, $6, $7) is not null', v_place.table_name, v_columns, v_place.whose);
@@ -7903,7 +7928,7 @@ begin
   if v_place.table_name in ('public.attachments', 'public.file_storage') then
     execute format('update app.object_versions v set ended_at = ''-infinity'', ended_how = ''removed''
                      where v.ended_at is not null and v.company_id = any ($1)
-                       and (v.bucket_id, v.name) in (select t.storage_bucket, t.storage_path from %s t where (%s) and ($1, $2, $3, $4, $5, $6) is not null)',
+                       and (v.bucket_id, v.name, v.object_id) in (select t.storage_bucket, t.storage_path, t.object_id from %s t where (%s) and ($1, $2, $3, $4, $5, $6) is not null)',
                    v_place.table_name, v_place.whose)
       using p_erasure.companies, p_erasure.subject_id, p_erasure.row_ids, p_erasure.words, p_erasure.addresses, p_erasure.names;
   end if;
@@ -7952,6 +7977,16 @@ CREATE FUNCTION app.erased_columns(p_table regclass, p_deed text, p_named text[]
      and (a.attname = any (p_named) or p_deed = 'empty' and l.label ~ '^(pii:|html$)')
 $_$;
 ALTER FUNCTION app.erased_columns(p_table regclass, p_deed text, p_named text[]) OWNER TO app_owner;
+
+CREATE FUNCTION app.erasure_percent(p_id uuid) RETURNS integer
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select least(99, case when e.is_again then 70 + e.place * 29 / p.places else e.place * 50 / p.places + case when e.came_at is null then 0 else 15 end end)
+    from app.erasures e cross join (select greatest(max(place), 1) from app.personal_places()) p (places)
+   where e.id = p_id and auth.role() = 'service_role';
+$$;
+ALTER FUNCTION app.erasure_percent(p_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION app.erasure_waits(p_erasure app.erasures) RETURNS boolean
     LANGUAGE sql STABLE
@@ -8795,26 +8830,24 @@ begin
     return null;
   end if;
   if new.deleted_at is not null then
-    delete from storage.objects o
-     where o.bucket_id = new.storage_bucket and o.name = new.storage_path
-       and not exists (select from public.file_storage f
-                        where f.company_id = new.company_id and f.storage_bucket = o.bucket_id and f.storage_path = o.name and f.deleted_at is null)
-       and not exists (select from public.attachments a
-                        where a.company_id = new.company_id and a.storage_bucket = o.bucket_id and a.storage_path = o.name and a.deleted_at is null);
+    perform app.take_file_of_row(new.company_id, new.storage_bucket, new.storage_path, new.object_id, false);
     return null;
   end if;
-  -- Whoever removed the file himself has it stay away: what is brought back ended with the row, or after it.
+  -- Whoever removed the file himself has it stay away: what is brought back went with a row, and is the file that this row means.
   select * into v_gone from app.object_versions v
-   where v.company_id = new.company_id and v.bucket_id = new.storage_bucket and v.name = new.storage_path and v.ended_how = 'removed'
-     and v.ended_at >= old.deleted_at
+   where v.company_id = new.company_id and v.bucket_id = new.storage_bucket and v.name = new.storage_path and v.object_id = new.object_id
+     and v.ended_how = 'removed' and v.went_with_row and new.object_id = old.object_id
+     and (new.storage_bucket, new.storage_path) = (old.storage_bucket, old.storage_path)
    order by v.ended_at desc, v.id limit 1 for update;
-  if not found or exists (select from storage.objects o where o.bucket_id = new.storage_bucket and o.name = new.storage_path) then
+  if not found or exists (select from storage.objects o
+                           where o.bucket_id = new.storage_bucket and o.name = new.storage_path or o.id = new.object_id) then
     return null;
   end if;
   insert into app.meant_contents (version, blob_key, etag, content_type, cache_control)
   values (v_version, v_gone.blob_key, v_gone.etag, v_gone.content_type, v_gone.cache_control);
-  insert into storage.objects (bucket_id, name, owner, owner_id, metadata, user_metadata, version)
-  values (v_gone.bucket_id, v_gone.name, v_gone.owner, v_gone.owner_id,
+  -- It is the same file again, which all its rows mean.
+  insert into storage.objects (id, bucket_id, name, owner, owner_id, metadata, user_metadata, version)
+  values (v_gone.object_id, v_gone.bucket_id, v_gone.name, v_gone.owner, v_gone.owner_id,
           jsonb_build_object('eTag', '"' || v_gone.etag || '"', 'size', v_gone.bytes, 'mimetype', v_gone.content_type,
                              'cacheControl', v_gone.cache_control, 'lastModified', now(), 'contentLength', v_gone.bytes, 'httpStatusCode', 200),
           v_gone.user_metadata, v_version);
@@ -9431,6 +9464,20 @@ begin
 end $$;
 ALTER FUNCTION app.guard_estimate_option() OWNER TO app_definer;
 
+CREATE FUNCTION app.guard_file_time() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if exists (select from storage.objects o join app.company_buckets c on c.id = o.bucket_id
+              where o.id = new.object_id and starts_with(o.name, new.company_id || '/') and not app.may_remove_file(o.owner)) then
+    raise exception using errcode = 'TH403', constraint = 'file_not_removable', message = 'You may not have this file end: it is not yours to remove.',
+      hint = 'A row of yours may go without its time; the file stays.';
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_file_time() OWNER TO app_definer;
+
 CREATE FUNCTION app.guard_held_person() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -9439,8 +9486,8 @@ begin
   -- In the order of their ids, so that two never wait for each other.
   perform pg_advisory_xact_lock(hashtextextended('erase ' || x.id, 0))
      from (select h.id from (values (new.customer_id), (new.user_id)) h (id) where h.id is not null order by h.id) x;
-  -- First of all, so that nobody is told of other companies' accounts.
-  if new.user_id is not null and not exists (select from public.team_members m where m.company_id = new.company_id and m.user_id = new.user_id) then
+  -- First of all, so that nobody is told of other companies' accounts. Whoever left since is held on.
+  if tg_op = 'INSERT' and new.user_id is not null and not exists (select from public.team_members m where m.company_id = new.company_id and m.user_id = new.user_id) then
     raise exception using errcode = 'TH404', constraint = 'member_not_found', message = 'There is no such member.';
   end if;
   if exists (select from app.erasures e
@@ -11036,6 +11083,21 @@ CREATE FUNCTION app.is_fault_of_server(p_state text) RETURNS boolean
     RETURN (p_state ~ '^(53|57|58|XX)'::text);
 ALTER FUNCTION app.is_fault_of_server(p_state text) OWNER TO app_owner;
 
+CREATE FUNCTION app.is_file_held(p_company_id uuid, p_bucket_id text, p_name text, p_object_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE COST 1000
+    SET search_path TO ''
+    AS $_$
+  select exists (select from public.attachments a
+                  where a.company_id = p_company_id and a.storage_bucket = p_bucket_id and a.storage_path = p_name and a.object_id = p_object_id
+                    and app.is_of_held(p_company_id, array[a.entity_id, a.job_id]))
+      or exists (select from public.file_storage f
+                  where f.company_id = p_company_id and f.storage_bucket = p_bucket_id and f.storage_path = p_name and f.object_id = p_object_id
+                    and app.is_of_held(p_company_id, array[f.entity_id, f.job_id]))
+      or app.is_of_held(p_company_id, array(select t.folder::uuid from unnest((string_to_array(p_name, '/'))[2:]) t (folder)
+                                             where t.folder ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'))
+$_$;
+ALTER FUNCTION app.is_file_held(p_company_id uuid, p_bucket_id text, p_name text, p_object_id uuid) OWNER TO app_owner;
+
 CREATE FUNCTION app.is_id_list(p_value jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT
     SET search_path TO ''
@@ -11091,7 +11153,18 @@ CREATE FUNCTION app.is_of_held(p_company_id uuid, p_ids uuid[]) RETURNS boolean
     SET search_path TO ''
     AS $$
   select exists (select from (select n.id from unnest(p_ids) n (id)
-                              union select j.customer_id from public.jobs j where j.company_id = p_company_id and j.id = any (p_ids)) w (id)
+                              union select t.customer_id from public.jobs t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.jobs_archive t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.properties t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.equipment t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.estimates t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.invoices t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.payments t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.contracts t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.service_plans t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.requests t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.schedules t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.communications t where t.company_id = p_company_id and t.id = any (p_ids)) w (id)
                   where w.id is not null and (app.hold_of_person('customer', p_company_id, w.id)).id is not null)
 $$;
 ALTER FUNCTION app.is_of_held(p_company_id uuid, p_ids uuid[]) OWNER TO app_owner;
@@ -11463,6 +11536,7 @@ declare
   v_company uuid;
   v_buckets text[];
   v_names   text[];
+  v_objects uuid[];
 begin
   if auth.role() is distinct from 'service_role' or app.company_id() is not null then
     raise exception using errcode = '42501', message = 'Only the server itself says what was found in a file.';
@@ -11471,7 +11545,8 @@ begin
   if not found then
     return;
   end if;
-  select array_agg(v.bucket_id order by v.id), array_agg(v.name order by v.id) into v_buckets, v_names
+  select array_agg(v.bucket_id order by v.id), array_agg(v.name order by v.id), array_agg(v.object_id order by v.id)
+    into v_buckets, v_names, v_objects
     from app.object_versions v where v.company_id = v_company and v.blob_key = p_key and v.ended_at is null;
   if p_result = 'infected' then
     delete from app.meant_contents m where m.blob_key = p_key;
@@ -11485,12 +11560,12 @@ begin
   -- Rows that name the file say what was found in it: last, since a row says what is true of a file that is there.
   update public.file_storage f
      set virus_scan_status = p_result, virus_scan_date = now()
-    from unnest(v_buckets, v_names) as n (bucket_id, name)
-   where f.company_id = v_company and f.storage_bucket = n.bucket_id and f.storage_path = n.name;
+    from unnest(v_buckets, v_names, v_objects) as n (bucket_id, name, object_id)
+   where f.company_id = v_company and f.storage_bucket = n.bucket_id and f.storage_path = n.name and f.object_id = n.object_id;
   update public.attachments a
      set virus_scan_status = p_result, virus_scan_result = p_virus, virus_scanned_at = now()
-    from unnest(v_buckets, v_names) as n (bucket_id, name)
-   where a.company_id = v_company and a.storage_bucket = n.bucket_id and a.storage_path = n.name;
+    from unnest(v_buckets, v_names, v_objects) as n (bucket_id, name, object_id)
+   where a.company_id = v_company and a.storage_bucket = n.bucket_id and a.storage_path = n.name and a.object_id = n.object_id;
 end $$;
 ALTER FUNCTION app.judge_blob(p_key text, p_result text, p_virus text) OWNER TO app_definer;
 
@@ -12792,6 +12867,12 @@ ALTER FUNCTION app.may_hear() OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.may_hear() IS 'Whether the caller may join the channel, where it has its rules from the house.';
 
+CREATE FUNCTION app.may_remove_file(p_owner uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    RETURN ((current_setting('role'::text) <> ALL (ARRAY['anon'::text, 'authenticated'::text, 'guest'::text])) OR app.has_permission('files:delete'::text) OR (app.has_permission('files:delete_own'::text) AND (p_owner = auth.uid())));
+ALTER FUNCTION app.may_remove_file(p_owner uuid) OWNER TO app_owner;
+
 CREATE FUNCTION app.may_tell() RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -12857,6 +12938,12 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.mfa_demand_changed() OWNER TO app_definer;
+
+CREATE FUNCTION app.minor_digits(p_currency text) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    RETURN CASE WHEN (p_currency = ANY (ARRAY['BIF'::text, 'CLP'::text, 'DJF'::text, 'GNF'::text, 'ISK'::text, 'JPY'::text, 'KMF'::text, 'KRW'::text, 'PYG'::text, 'RWF'::text, 'UGX'::text, 'VND'::text, 'VUV'::text, 'XAF'::text, 'XOF'::text, 'XPF'::text])) THEN 0 WHEN (p_currency = ANY (ARRAY['BHD'::text, 'IQD'::text, 'JOD'::text, 'KWD'::text, 'LYD'::text, 'OMR'::text, 'TND'::text])) THEN 3 ELSE 2 END;
+ALTER FUNCTION app.minor_digits(p_currency text) OWNER TO app_owner;
 
 CREATE TABLE public.companies (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -15099,10 +15186,10 @@ begin
       join app.object_versions v on v.object_id = o.id and v.id = o.version and v.ended_at is null
       left join lateral (
         select a.original_file_name as file_name from public.attachments a
-         where a.company_id = any (v_person.companies) and a.storage_bucket = o.bucket_id and a.storage_path = o.name and a.id = any (v_person.row_ids)
+         where a.company_id = any (v_person.companies) and a.storage_bucket = o.bucket_id and a.storage_path = o.name and a.object_id = o.id and a.id = any (v_person.row_ids)
         union all
         select f.original_filename from public.file_storage f
-         where f.company_id = any (v_person.companies) and f.storage_bucket = o.bucket_id and f.storage_path = o.name and f.id = any (v_person.row_ids)
+         where f.company_id = any (v_person.companies) and f.storage_bucket = o.bucket_id and f.storage_path = o.name and f.object_id = o.id and f.id = any (v_person.row_ids)
         limit 1) n on true
      where v.company_id = any (v_person.companies)
        and (n.file_name is not null
@@ -15197,7 +15284,8 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
     ('customer', 'public.form_submissions', 'empty', true, 't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3))', '{answers}'),
     ('customer', 'public.customer_reviews', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2', '{title,flag_reason}'),
     ('customer', 'public.communications', 'empty', true,
-     't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3) or t.customer_id is null and (app.is_sent_to(t.from_address, $5) or app.is_sent_to(t.to_address, $5)))',
+     't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3) or t.customer_id is null and not app.is_of_held(t.company_id, array[t.job_id])
+        and (app.is_sent_to(t.from_address, $5) or app.is_sent_to(t.to_address, $5)))',
      '{attachments,failure_reason,call_sentiment,provider_metadata,tags,metadata}'),
     ('customer', 'public.jobs_archive', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2', '{title}'),
     ('customer', 'public.jobs_archive_restricted', 'listed', true, 't.company_id = any ($1) and t.id = any ($3)', '{children}'),
@@ -15226,7 +15314,8 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
      '{action,old_value,new_value,description,metadata,attachment_url,attachment_name}'),
     ('customer', 'public.email_logs', 'delete', true,
      't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3) or t.invoice_id = any ($3)
-        or t.customer_id is null and (app.is_sent_to(t."to", $5) or app.tells_of(concat_ws('' '', t.subject, t.template_data::text), $3, $4)))', '{}'),
+        or t.customer_id is null and not app.is_of_held(t.company_id, array[t.job_id])
+           and (app.is_sent_to(t."to", $5) or app.tells_of(concat_ws('' '', t.subject, t.template_data::text), $3, $4)))', '{}'),
     -- Whoever else has that address goes on refusing.
     ('customer', 'public.suppressions', 'delete', false,
      't.company_id = any ($1) and app.is_sent_to(t.address_key, $5)
@@ -15323,7 +15412,7 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
      't.path_tokens @> array[$2::text]
         and (t.owner = $2 or t.owner_id = $2::text or t.bucket_id not in (select b.id from app.company_buckets b))', '{}'),
     ('account', 'public.email_logs', 'delete', true,
-     '(t.user_id = $2 or t.company_id = any ($1) and t.customer_id is null
+     '(t.user_id = $2 or t.company_id = any ($1) and t.customer_id is null and not app.is_of_held(t.company_id, array[t.job_id])
            and (app.is_sent_to(t."to", $5) or app.tells_of(concat_ws('' '', t.subject, t.template_data::text), $3, $4)))
         and (t.customer_id is null or (app.hold_of_person(''customer'', t.company_id, t.customer_id)).id is null)', '{}'),
     -- Records of work that mention him, of either.
@@ -15563,7 +15652,8 @@ declare
   v_text text := p_text;
   v_next text;
 begin
-  loop
+  -- One that is nested deeper is held to everything that it prints.
+  for v_round in 1 .. 20 loop
     -- From the innermost on.
     v_next := regexp_replace(v_text, '\{%-?\s*if\s(?:(?!\{%-?\s*if\s).)*?\{%-?\s*endif\s*-?%\}', '', 'g');
     exit when v_next = v_text;
@@ -15762,16 +15852,16 @@ begin
   end if;
   for v_lost in
     with waiting as (
-      select x.company_id, x.storage_bucket, x.storage_path, min(x.updated_at) as since
-        from (select f.company_id, f.storage_bucket, f.storage_path, f.updated_at from public.file_storage f
-               where f.processing_status = 'pending' and f.updated_at between now() - interval '2 days' and now() - interval '10 minutes'
+      select x.company_id, x.storage_bucket, x.storage_path, x.object_id, min(x.updated_at) as since
+        from (select f.company_id, f.storage_bucket, f.storage_path, f.object_id, f.updated_at from public.file_storage f
+               where f.processing_status = 'pending' and f.updated_at < now() - interval '10 minutes'
                union all
-              select a.company_id, a.storage_bucket, a.storage_path, a.updated_at from public.attachments a
-               where a.processing_status = 'pending' and a.updated_at between now() - interval '2 days' and now() - interval '10 minutes') x
-       group by x.company_id, x.storage_bucket, x.storage_path)
+              select a.company_id, a.storage_bucket, a.storage_path, a.object_id, a.updated_at from public.attachments a
+               where a.processing_status = 'pending' and a.updated_at < now() - interval '10 minutes') x
+       group by x.company_id, x.storage_bucket, x.storage_path, x.object_id)
     select v as version, w.since, d.last_at as died_at
       from waiting w
-      join storage.objects o on o.bucket_id = w.storage_bucket and o.name = w.storage_path
+      join storage.objects o on o.id = w.object_id and o.bucket_id = w.storage_bucket and o.name = w.storage_path
       join app.object_versions v on v.object_id = o.id and v.id = o.version and v.company_id = w.company_id
       join app.blobs b on b.company_id = v.company_id and b.key = v.blob_key and b.scan_result <> 'pending'
      cross join lateral (select max(d.finished_at) as last_at from app.dead_tasks d
@@ -16071,8 +16161,8 @@ CREATE FUNCTION app.reaches_entity(p_entity_type text, p_entity_id uuid, p_verb 
       return case p_verb
         when 'read' then exists (select from public.vendors where public.vendors.company_id = v_company and public.vendors.id = p_entity_id and ((select app.has_permission('vendors:read'))))
         else exists (select from public.vendors where public.vendors.company_id = v_company and public.vendors.id = p_entity_id and ((select app.has_permission('vendors:update')))) end;
-      -- A row that was written before types were known has none that anybody could ask about.
-      else return true;
+      -- Of what nobody knows nobody is known to reach it.
+      else return false;
       end case;
     end $$;
 ALTER FUNCTION app.reaches_entity(p_entity_type text, p_entity_id uuid, p_verb text) OWNER TO app_owner;
@@ -16244,9 +16334,16 @@ begin
   if auth.role() is distinct from 'service_role' or app.company_id() is not null then
     raise exception using errcode = '42501', message = 'Only the server itself takes files away.';
   end if;
+  -- A file whose time is over by a row, unless another row has it that lives.
   delete from storage.objects o using public.file_storage f, app.company_buckets c
-   where f.expires_at < now() and o.bucket_id = f.storage_bucket and o.name = f.storage_path and c.id = o.bucket_id
-     and starts_with(o.name, f.company_id || '/');
+   where f.expires_at < now() and o.id = f.object_id and o.bucket_id = f.storage_bucket and o.name = f.storage_path and c.id = o.bucket_id
+     and starts_with(o.name, f.company_id || '/')
+     and not exists (select from public.attachments a
+                      where a.company_id = f.company_id and a.storage_bucket = o.bucket_id and a.storage_path = o.name and a.object_id = o.id
+                        and a.deleted_at is null)
+     and not exists (select from public.file_storage g
+                      where g.company_id = f.company_id and g.storage_bucket = o.bucket_id and g.storage_path = o.name and g.object_id = o.id
+                        and g.deleted_at is null and coalesce(g.expires_at > now(), true));
   delete from app.meant_contents m
    where m.version in (select x.version from app.meant_contents x
                         where x.created_at < now() - make_interval(hours => p_unfinished_hours) order by x.created_at limit p_rows_max for update skip locked);
@@ -16257,6 +16354,8 @@ begin
    where (v.company_id, v.id) in (
      select x.company_id, x.id from app.object_versions x
       where x.ended_at is not null
+        -- What the law has stay stays with its rows; erasures and the end of a company have decided that already.
+        and (x.ended_at = '-infinity' or not app.is_file_held(x.company_id, x.bucket_id, x.name, x.object_id))
         and (x.ended_how = 'removed' and x.ended_at < now() - make_interval(days => p_trash_days)
              or x.ended_how = 'replaced'
                 and (x.ended_at < now() - make_interval(days => p_version_days)
@@ -16766,12 +16865,14 @@ declare
   v_attachments bigint;
 begin
   update public.file_storage f
-     set processing_status = v_state, processing_error = null, thumbnail_url = null, preview_url = null
-   where f.company_id = new.company_id and f.storage_bucket = new.bucket_id and f.storage_path = new.name;
+     set object_id = new.object_id, processing_status = v_state, processing_error = null, thumbnail_url = null, preview_url = null
+   where f.company_id = new.company_id and f.storage_bucket = new.bucket_id and f.storage_path = new.name
+     and coalesce(f.object_id = new.object_id, true);
   get diagnostics v_files = row_count;
   update public.attachments a
-     set processing_status = v_state, processing_error = null, thumbnail_url = null, preview_url = null
-   where a.company_id = new.company_id and a.storage_bucket = new.bucket_id and a.storage_path = new.name;
+     set object_id = new.object_id, processing_status = v_state, processing_error = null, thumbnail_url = null, preview_url = null
+   where a.company_id = new.company_id and a.storage_bucket = new.bucket_id and a.storage_path = new.name
+     and coalesce(a.object_id = new.object_id, true);
   get diagnostics v_attachments = row_count;
   if v_files + v_attachments > 0
      and exists (select from app.blobs b where b.company_id = new.company_id and b.key = new.blob_key and b.scan_result <> 'pending') then
@@ -16909,11 +17010,10 @@ CREATE FUNCTION app.retire_account(p_id uuid) RETURNS void
     SET search_path TO ''
     AS $$
 declare
-  v_email constant text := (select u.email_key from auth.users u where u.id = p_id);
+  -- An address that he never proved may be anybody's.
+  v_email constant text := (select u.email_key from auth.users u where u.id = p_id and u.email_proved_at is not null);
 begin
   -- Where companies wrote him down to be told of things.
-  update public.company_settings s set report_mails = array(select m from unnest(s.report_mails) m where lower(btrim(m)) is distinct from v_email)
-   where v_email is not null and exists (select from unnest(s.report_mails) m where lower(btrim(m)) = v_email);
   update public.po_settings s set notification_emails = coalesce((select jsonb_agg(m) from jsonb_array_elements_text(s.notification_emails) m
                                                                     where lower(btrim(m)) is distinct from v_email), '[]')
    where v_email is not null and jsonb_typeof(s.notification_emails) = 'array'
@@ -17184,6 +17284,9 @@ begin
   select * into v_kind from app.task_kinds k where k.name = p_entry.kind;
   if strpos(coalesce(v_held, ''), ',cron:write,') = 0 or strpos(v_held, ',' || coalesce(v_kind.permission, '-') || ',') = 0 then
     return 'whoever made it may not have it done any more';
+  end if;
+  if exists (select from app.letter_about(p_entry.payload) a where a.id is not null and strpos(v_held, ',' || a.noun || ':read,') = 0) then
+    return 'whoever made it may not read any more what it is about';
   end if;
   return app.payload_fault(v_kind.fields, p_entry.payload, p_entry.works_for);
 end $$;
@@ -18109,11 +18212,16 @@ begin
 end $$;
 ALTER FUNCTION app.show_webhook_state() OWNER TO app_definer;
 
-CREATE FUNCTION app.shown_amount(p_cents text, p_currency text, p_locale text) RETURNS text
+CREATE FUNCTION app.shown_amount(p_minor text, p_currency text, p_locale text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO ''
-    RETURN ((CASE WHEN ("left"(p_locale, 2) = ANY (ARRAY['de'::text, 'es'::text])) THEN translate(to_char(((p_cents)::numeric / (100)::numeric), 'FM999,999,999,999,990.00'::text), '.,'::text, ',.'::text) ELSE to_char(((p_cents)::numeric / (100)::numeric), 'FM999,999,999,999,990.00'::text) END || ' '::text) || COALESCE(p_currency, 'USD'::text));
-ALTER FUNCTION app.shown_amount(p_cents text, p_currency text, p_locale text) OWNER TO app_owner;
+    AS $$
+  select case when left(p_locale, 2) in ('de', 'es') then translate(shown, '.,', ',.') else shown end || ' ' || coalesce(p_currency, 'USD')
+    from app.minor_digits(coalesce(p_currency, 'USD')) d (digits)
+    cross join to_char(p_minor::numeric / 10::numeric ^ digits,
+                       'FM999,999,999,999,990' || case when digits > 0 then '.' || repeat('0', digits) else '' end) t (shown);
+$$;
+ALTER FUNCTION app.shown_amount(p_minor text, p_currency text, p_locale text) OWNER TO app_owner;
 
 CREATE FUNCTION app.shown_api_key(p_key public.api_keys) RETURNS jsonb
     LANGUAGE sql STABLE
@@ -18588,6 +18696,35 @@ begin
 end $$;
 ALTER FUNCTION app.take_api_key_uses(p_company_id uuid, p_id uuid, p_digest text, p_address text, p_minute bigint, p_per_minute integer) OWNER TO app_definer;
 
+CREATE FUNCTION app.take_file_of_row(p_company_id uuid, p_bucket_id text, p_name text, p_object_id uuid, p_marked_count boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_object record;
+begin
+  select o.id, o.owner into v_object from storage.objects o
+   where o.id = p_object_id and o.bucket_id = p_bucket_id and o.name = p_name and starts_with(o.name, p_company_id || '/')
+     and o.bucket_id in (select c.id from app.company_buckets c)
+     for update;
+  if not found
+     or exists (select from public.file_storage f
+                 where f.company_id = p_company_id and f.storage_bucket = p_bucket_id and f.storage_path = p_name and f.object_id = p_object_id
+                   and (p_marked_count or f.deleted_at is null))
+     or exists (select from public.attachments a
+                 where a.company_id = p_company_id and a.storage_bucket = p_bucket_id and a.storage_path = p_name and a.object_id = p_object_id
+                   and (p_marked_count or a.deleted_at is null)) then
+    return;
+  end if;
+  if not app.may_remove_file(v_object.owner) then
+    raise exception using errcode = 'TH403', constraint = 'file_not_removable', message = 'With this row its file would go, which is not yours to remove.',
+      hint = 'Have somebody remove the row who may remove files (files:delete).';
+  end if;
+  delete from storage.objects o where o.id = p_object_id;
+  update app.object_versions v set went_with_row = true where v.object_id = p_object_id and v.ended_how = 'removed' and v.ended_at = now();
+end $$;
+ALTER FUNCTION app.take_file_of_row(p_company_id uuid, p_bucket_id text, p_name text, p_object_id uuid, p_marked_count boolean) OWNER TO app_owner;
+
 CREATE FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) RETURNS TABLE(status integer, headers text, body text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -18670,13 +18807,20 @@ declare
   v_minute constant integer := hashtext(concat_ws(' ', 'rate', p_who, p_operation, p_window));
   v_gate   constant bigint := hashtextextended(concat_ws(' ', 'rate gate', p_who, p_operation), 0);
   v_own    bigint;
+  v_held   bigint;
   v_open   bigint;
   v_count  bigint;
 begin
   begin
     perform pg_advisory_lock(v_gate);
-    select coalesce(max(l.objid::bigint), 0) into v_own from pg_catalog.pg_locks l
+    select coalesce(max(l.objid::bigint), 0), count(*) into v_own, v_held from pg_catalog.pg_locks l
      where l.locktype = 'advisory' and l.objsubid = 2 and l.pid = pg_backend_pid() and l.classid::bigint = (v_minute::bigint & 4294967295);
+    -- Each is a lock until the transaction ends, and the places of locks are everybody's.
+    if v_held >= 64 then
+      raise exception using errcode = 'TH422', constraint = 'operation_calls_too_many',
+        message = format('Within one transaction the operation %s is counted at most 64 times.', left(p_operation, 80)),
+        hint = 'Say what they cost together: p_cost of app.check_rate.';
+    end if;
     -- One that ends in between is counted twice, as open and as ended: then it is looked again.
     for v_look in 1 .. 3 loop
       v_open := app.open_rate_cost(v_minute);
@@ -19283,13 +19427,7 @@ CREATE FUNCTION app.trash_file() RETURNS trigger
     SET search_path TO ''
     AS $$
 begin
-  delete from storage.objects o
-   where o.bucket_id = old.storage_bucket and o.name = old.storage_path and starts_with(o.name, old.company_id || '/')
-     and o.bucket_id in (select c.id from app.company_buckets c)
-     and not exists (select from public.file_storage f
-                      where f.company_id = old.company_id and f.storage_bucket = o.bucket_id and f.storage_path = o.name)
-     and not exists (select from public.attachments a
-                      where a.company_id = old.company_id and a.storage_bucket = o.bucket_id and a.storage_path = o.name);
+  perform app.take_file_of_row(old.company_id, old.storage_bucket, old.storage_path, old.object_id, true);
   return null;
 end $$;
 ALTER FUNCTION app.trash_file() OWNER TO app_definer;
@@ -19754,7 +19892,8 @@ begin
     from storage.objects o
     join app.object_versions v on v.object_id = o.id and v.id = o.version
     join app.blobs b on b.company_id = v.company_id and b.key = v.blob_key
-   where o.bucket_id = new.storage_bucket and o.name = new.storage_path and v.company_id = new.company_id and b.scan_result <> 'pending';
+   where o.id = new.object_id and o.bucket_id = new.storage_bucket and o.name = new.storage_path and v.company_id = new.company_id
+     and b.scan_result <> 'pending';
   if not found then
     return null;
   elsif app.is_previewable(v_version.content_type) then
@@ -20295,6 +20434,7 @@ CREATE TABLE app.object_versions (
     ended_at timestamp with time zone,
     ended_how text,
     ended_by uuid,
+    went_with_row boolean DEFAULT false NOT NULL,
     CONSTRAINT object_versions_bucket_id_check CHECK ((length(bucket_id) <= 100)),
     CONSTRAINT object_versions_bytes_check CHECK ((bytes >= 0)),
     CONSTRAINT object_versions_cache_control_check CHECK ((length(cache_control) <= 255)),
@@ -20311,6 +20451,8 @@ ALTER TABLE app.object_versions OWNER TO app_owner;
 
 COMMENT ON TABLE app.object_versions IS 'What objects have as their bytes, and had until it was replaced or removed. The last kind can be brought back.';
 
+COMMENT ON COLUMN app.object_versions.went_with_row IS 'Whether it was removed because the last row that had it went, with which it comes back.';
+
 CREATE FUNCTION app.write_previews(p_version app.object_versions, p_state text, p_thumbnail_url text, p_preview_url text, p_error text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -20319,11 +20461,13 @@ begin
   update public.file_storage f
      set processing_status = p_state, processing_error = left(p_error, 500), thumbnail_url = p_thumbnail_url, preview_url = p_preview_url
    where f.company_id = p_version.company_id and f.storage_bucket = p_version.bucket_id and f.storage_path = p_version.name
+     and f.object_id = p_version.object_id
      and (f.processing_status, f.processing_error, f.thumbnail_url, f.preview_url)
          is distinct from (p_state, left(p_error, 500), p_thumbnail_url, p_preview_url);
   update public.attachments a
      set processing_status = p_state, processing_error = left(p_error, 500), thumbnail_url = p_thumbnail_url, preview_url = p_preview_url
    where a.company_id = p_version.company_id and a.storage_bucket = p_version.bucket_id and a.storage_path = p_version.name
+     and a.object_id = p_version.object_id
      and (a.processing_status, a.processing_error, a.thumbnail_url, a.preview_url)
          is distinct from (p_state, left(p_error, 500), p_thumbnail_url, p_preview_url);
 end $$;
@@ -22812,6 +22956,10 @@ declare
   v_company constant uuid := set_task_limit.company_id;
 begin
   perform app.keep_to_company(coalesce(v_company, app.no_company()));
+  -- Whoever works for one company sets what is within it, and neither what is of all nor its share among them.
+  if app.company_id() is not null and (v_company is distinct from app.company_id() or limited = 'weight') then
+    raise exception using errcode = '42501', message = 'Whoever works for one company sets no limit of others.';
+  end if;
   if v_kind is not null and not exists (select from app.task_kinds k where k.name = v_kind) then
     raise exception using errcode = 'TH422', constraint = 'task_kind_unknown', message = format('There is no kind of task "%s".', left(v_kind, 80));
   elsif v_company is not null and not exists (select from public.companies c where c.id = v_company) then
@@ -25453,6 +25601,7 @@ CREATE TABLE public.attachments (
     preview_url text,
     processing_status text DEFAULT 'pending'::text NOT NULL,
     processing_error text,
+    object_id uuid,
     CONSTRAINT attachments_access_count_check CHECK ((access_count >= 0)),
     CONSTRAINT attachments_category_check CHECK ((category = ANY (ARRAY['photo'::text, 'document'::text, 'receipt'::text, 'manual'::text, 'warranty'::text, 'other'::text]))),
     CONSTRAINT attachments_checksum_check CHECK ((length(checksum) <= 128)),
@@ -25490,6 +25639,8 @@ COMMENT ON COLUMN public.attachments.description IS 'html';
 COMMENT ON COLUMN public.attachments.processing_status IS 'Of a thumbnail and a preview: to be made, made (or nothing to make), or impossible.';
 
 COMMENT ON COLUMN public.attachments.processing_error IS 'Why there is neither a thumbnail nor a preview.';
+
+COMMENT ON COLUMN public.attachments.object_id IS 'The file that it means, whatever comes under its name later; null until there is one.';
 
 CREATE VIEW public.audit_log WITH (security_invoker='true') AS
  SELECT audit_logs.id,
@@ -26863,6 +27014,7 @@ CREATE TABLE public.file_storage (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     processing_error text,
+    object_id uuid,
     CONSTRAINT file_storage_category_check CHECK ((length(category) <= 60)),
     CONSTRAINT file_storage_checksum_check CHECK ((length(checksum) <= 128)),
     CONSTRAINT file_storage_encryption_key_check CHECK ((length(encryption_key) <= 255)),
@@ -26891,6 +27043,8 @@ COMMENT ON TABLE public.file_storage IS 'Files, and where they are.';
 COMMENT ON COLUMN public.file_storage.encryption_key IS 'secret';
 
 COMMENT ON COLUMN public.file_storage.processing_error IS 'Why there is neither a thumbnail nor a preview.';
+
+COMMENT ON COLUMN public.file_storage.object_id IS 'The file that it means, whatever comes under its name later; null until there is one.';
 
 CREATE TABLE public.form_submissions (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -31552,9 +31706,9 @@ CREATE TRIGGER customer_money_inserted AFTER INSERT ON public.invoices REFERENCI
 
 CREATE TRIGGER customer_money_updated AFTER UPDATE ON public.invoices REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION app.count_customer_money();
 
-CREATE TRIGGER describe_file BEFORE INSERT OR UPDATE OF storage_bucket, storage_path, file_size, mime_type, checksum, virus_scan_status, virus_scanned_at ON public.attachments FOR EACH ROW EXECUTE FUNCTION app.describe_file();
+CREATE TRIGGER describe_file BEFORE INSERT OR UPDATE OF storage_bucket, storage_path, object_id, file_size, mime_type, checksum, virus_scan_status, virus_scanned_at ON public.attachments FOR EACH ROW EXECUTE FUNCTION app.describe_file();
 
-CREATE TRIGGER describe_file BEFORE INSERT OR UPDATE OF storage_bucket, storage_path, file_size, mime_type, checksum, virus_scan_status, virus_scan_date ON public.file_storage FOR EACH ROW EXECUTE FUNCTION app.describe_file();
+CREATE TRIGGER describe_file BEFORE INSERT OR UPDATE OF storage_bucket, storage_path, object_id, file_size, mime_type, checksum, virus_scan_status, virus_scan_date ON public.file_storage FOR EACH ROW EXECUTE FUNCTION app.describe_file();
 
 CREATE TRIGGER end_portal_sessions AFTER UPDATE ON public.customers FOR EACH ROW WHEN (((old.portal_enabled AND (NOT new.portal_enabled)) OR ((old.status <> new.status) AND (new.status <> ALL (ARRAY['active'::text, 'inactive'::text]))) OR ((old.archived_at IS NULL) AND (new.archived_at IS NOT NULL)) OR ((old.deleted_at IS NULL) AND (new.deleted_at IS NOT NULL)))) EXECUTE FUNCTION app.end_portal_sessions();
 
@@ -31754,6 +31908,8 @@ CREATE TRIGGER guard_deletion BEFORE DELETE ON public.vendors FOR EACH ROW EXECU
 
 CREATE TRIGGER guard_events BEFORE INSERT OR UPDATE OF events ON public.webhooks FOR EACH ROW EXECUTE FUNCTION app.guard_webhook_events();
 
+CREATE TRIGGER guard_file_time BEFORE INSERT OR UPDATE OF expires_at, storage_bucket, storage_path, object_id ON public.file_storage FOR EACH ROW WHEN (((new.expires_at IS NOT NULL) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_file_time();
+
 CREATE TRIGGER guard_first BEFORE INSERT ON public.estimate_options FOR EACH ROW WHEN (((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name])) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_estimate_option();
 
 CREATE TRIGGER guard_issued BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((old.invoice_number IS NOT NULL) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_issued_invoice();
@@ -31781,6 +31937,8 @@ CREATE TRIGGER guard_new_zone BEFORE INSERT ON public.notification_preferences F
 CREATE TRIGGER guard_owner_password BEFORE INSERT ON public.team_members FOR EACH ROW WHEN (((new.role = ANY (ARRAY['owner'::text, 'admin'::text])) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_owner_password();
 
 CREATE TRIGGER guard_person BEFORE INSERT ON public.legal_holds FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_held_person();
+
+CREATE TRIGGER guard_person_longer BEFORE UPDATE OF holds_until ON public.legal_holds FOR EACH ROW WHEN (((new.holds_until IS DISTINCT FROM old.holds_until) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_held_person();
 
 CREATE TRIGGER guard_receipt BEFORE UPDATE ON public.purchase_order_line_items FOR EACH ROW WHEN (((new.quantity_received <> old.quantity_received) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_receipt();
 
@@ -36814,23 +36972,23 @@ CREATE POLICY company_files_delete ON storage.objects FOR DELETE TO authenticate
 CREATE POLICY company_files_read ON storage.objects FOR SELECT TO authenticated USING (((bucket_id IN ( SELECT c.id
    FROM app.company_buckets c)) AND ((( SELECT app.has_permission('files:read'::text) AS has_permission) AND ( SELECT app.reaches_all_entities('read'::text) AS reaches_all_entities)) OR ((( SELECT app.has_permission('files:read'::text) AS has_permission) OR ( SELECT app.has_permission('files:read_assigned'::text) AS has_permission) OR ( SELECT app.has_permission('files:read_own'::text) AS has_permission)) AND (owner = ( SELECT auth.uid() AS uid))) OR ((( SELECT app.has_permission('files:read'::text) AS has_permission) OR ( SELECT app.has_permission('files:read_assigned'::text) AS has_permission)) AND ((EXISTS ( SELECT
    FROM public.attachments a
-  WHERE ((a.company_id = ( SELECT app.company_id() AS company_id)) AND (a.storage_bucket = objects.bucket_id) AND (a.storage_path = objects.name) AND (a.deleted_at IS NULL)))) OR (EXISTS ( SELECT
+  WHERE ((a.company_id = ( SELECT app.company_id() AS company_id)) AND (a.storage_bucket = objects.bucket_id) AND (a.storage_path = objects.name) AND (a.object_id = objects.id) AND (a.deleted_at IS NULL)))) OR (EXISTS ( SELECT
    FROM public.file_storage f
-  WHERE ((f.company_id = ( SELECT app.company_id() AS company_id)) AND (f.storage_bucket = objects.bucket_id) AND (f.storage_path = objects.name) AND (f.deleted_at IS NULL)))))) OR (( SELECT app.has_permission('files:read'::text) AS has_permission) AND (app.bindings(bucket_id, name) = 0)))));
+  WHERE ((f.company_id = ( SELECT app.company_id() AS company_id)) AND (f.storage_bucket = objects.bucket_id) AND (f.storage_path = objects.name) AND (f.object_id = objects.id) AND (f.deleted_at IS NULL)))))) OR (( SELECT app.has_permission('files:read'::text) AS has_permission) AND (app.bindings(bucket_id, name) = 0)))));
 
 CREATE POLICY company_files_removed ON storage.objects AS RESTRICTIVE FOR DELETE TO authenticated USING (((NOT (bucket_id IN ( SELECT c.id
    FROM app.company_buckets c))) OR ( SELECT app.reaches_all_entities('update'::text) AS reaches_all_entities) OR (app.bindings(bucket_id, name) = (( SELECT count(*) AS count
    FROM public.attachments
-  WHERE ((attachments.company_id = ( SELECT app.company_id() AS company_id)) AND (attachments.storage_bucket = objects.bucket_id) AND (attachments.storage_path = objects.name) AND (attachments.deleted_at IS NULL) AND ((attachments.entity_type IS NULL) OR (attachments.entity_id IS NULL) OR (attachments.entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((attachments.entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(attachments.entity_type, attachments.entity_id, 'update'::text))))) + ( SELECT count(*) AS count
+  WHERE ((attachments.company_id = ( SELECT app.company_id() AS company_id)) AND (attachments.storage_bucket = objects.bucket_id) AND (attachments.storage_path = objects.name) AND (attachments.object_id = objects.id) AND (attachments.deleted_at IS NULL) AND ((attachments.entity_type IS NULL) OR (attachments.entity_id IS NULL) OR (attachments.entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((attachments.entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(attachments.entity_type, attachments.entity_id, 'update'::text))))) + ( SELECT count(*) AS count
    FROM public.file_storage
-  WHERE ((file_storage.company_id = ( SELECT app.company_id() AS company_id)) AND (file_storage.storage_bucket = objects.bucket_id) AND (file_storage.storage_path = objects.name) AND (file_storage.deleted_at IS NULL) AND (file_storage.entity_type IS NOT NULL) AND (file_storage.entity_id IS NOT NULL) AND ((file_storage.entity_type IS NULL) OR (file_storage.entity_id IS NULL) OR (file_storage.entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((file_storage.entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(file_storage.entity_type, file_storage.entity_id, 'update'::text)))))))));
+  WHERE ((file_storage.company_id = ( SELECT app.company_id() AS company_id)) AND (file_storage.storage_bucket = objects.bucket_id) AND (file_storage.storage_path = objects.name) AND (file_storage.object_id = objects.id) AND (file_storage.deleted_at IS NULL) AND (file_storage.entity_type IS NOT NULL) AND (file_storage.entity_id IS NOT NULL) AND ((file_storage.entity_type IS NULL) OR (file_storage.entity_id IS NULL) OR (file_storage.entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((file_storage.entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(file_storage.entity_type, file_storage.entity_id, 'update'::text)))))))));
 
 CREATE POLICY company_files_rewritten ON storage.objects AS RESTRICTIVE FOR UPDATE TO authenticated USING (((NOT (bucket_id IN ( SELECT c.id
    FROM app.company_buckets c))) OR ( SELECT app.reaches_all_entities('update'::text) AS reaches_all_entities) OR (app.bindings(bucket_id, name) = (( SELECT count(*) AS count
    FROM public.attachments
-  WHERE ((attachments.company_id = ( SELECT app.company_id() AS company_id)) AND (attachments.storage_bucket = objects.bucket_id) AND (attachments.storage_path = objects.name) AND (attachments.deleted_at IS NULL) AND ((attachments.entity_type IS NULL) OR (attachments.entity_id IS NULL) OR (attachments.entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((attachments.entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(attachments.entity_type, attachments.entity_id, 'update'::text))))) + ( SELECT count(*) AS count
+  WHERE ((attachments.company_id = ( SELECT app.company_id() AS company_id)) AND (attachments.storage_bucket = objects.bucket_id) AND (attachments.storage_path = objects.name) AND (attachments.object_id = objects.id) AND (attachments.deleted_at IS NULL) AND ((attachments.entity_type IS NULL) OR (attachments.entity_id IS NULL) OR (attachments.entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((attachments.entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(attachments.entity_type, attachments.entity_id, 'update'::text))))) + ( SELECT count(*) AS count
    FROM public.file_storage
-  WHERE ((file_storage.company_id = ( SELECT app.company_id() AS company_id)) AND (file_storage.storage_bucket = objects.bucket_id) AND (file_storage.storage_path = objects.name) AND (file_storage.deleted_at IS NULL) AND (file_storage.entity_type IS NOT NULL) AND (file_storage.entity_id IS NOT NULL) AND ((file_storage.entity_type IS NULL) OR (file_storage.entity_id IS NULL) OR (file_storage.entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((file_storage.entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(file_storage.entity_type, file_storage.entity_id, 'update'::text)))))))));
+  WHERE ((file_storage.company_id = ( SELECT app.company_id() AS company_id)) AND (file_storage.storage_bucket = objects.bucket_id) AND (file_storage.storage_path = objects.name) AND (file_storage.object_id = objects.id) AND (file_storage.deleted_at IS NULL) AND (file_storage.entity_type IS NOT NULL) AND (file_storage.entity_id IS NOT NULL) AND ((file_storage.entity_type IS NULL) OR (file_storage.entity_id IS NULL) OR (file_storage.entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((file_storage.entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(file_storage.entity_type, file_storage.entity_id, 'update'::text)))))))));
 
 CREATE POLICY company_files_update ON storage.objects FOR UPDATE TO authenticated USING (((bucket_id IN ( SELECT c.id
    FROM app.company_buckets c)) AND (NOT ( SELECT app.has_permission('subscription:over'::text) AS has_permission)) AND (( SELECT app.has_permission('files:update'::text) AS has_permission) OR (( SELECT app.has_permission('files:update_own'::text) AS has_permission) AND (owner = ( SELECT auth.uid() AS uid)))))) WITH CHECK (((bucket_id IN ( SELECT c.id
@@ -36839,9 +36997,9 @@ CREATE POLICY company_files_update ON storage.objects FOR UPDATE TO authenticate
 CREATE POLICY guest_files ON storage.objects AS RESTRICTIVE TO guest USING (((bucket_id IN ( SELECT c.id
    FROM app.company_buckets c)) AND (path_tokens[1] = (( SELECT app.company_id() AS company_id))::text) AND ((EXISTS ( SELECT
    FROM public.attachments a
-  WHERE ((a.company_id = ( SELECT app.company_id() AS company_id)) AND (a.storage_bucket = objects.bucket_id) AND (a.storage_path = objects.name)))) OR (EXISTS ( SELECT
+  WHERE ((a.company_id = ( SELECT app.company_id() AS company_id)) AND (a.storage_bucket = objects.bucket_id) AND (a.storage_path = objects.name) AND (a.object_id = objects.id)))) OR (EXISTS ( SELECT
    FROM public.file_storage f
-  WHERE ((f.company_id = ( SELECT app.company_id() AS company_id)) AND (f.storage_bucket = objects.bucket_id) AND (f.storage_path = objects.name)))))));
+  WHERE ((f.company_id = ( SELECT app.company_id() AS company_id)) AND (f.storage_bucket = objects.bucket_id) AND (f.storage_path = objects.name) AND (f.object_id = objects.id)))))));
 
 CREATE POLICY guest_read ON storage.objects FOR SELECT TO guest USING (( SELECT app.has_permission('files:read_own'::text) AS has_permission));
 
@@ -38084,6 +38242,9 @@ GRANT ALL ON FUNCTION app.erase_place(p_erasure app.erasures, p_place integer) T
 REVOKE ALL ON FUNCTION app.erased_columns(p_table regclass, p_deed text, p_named text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.erased_columns(p_table regclass, p_deed text, p_named text[]) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.erasure_percent(p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.erasure_percent(p_id uuid) TO service_role;
+
 REVOKE ALL ON FUNCTION app.erasure_waits(p_erasure app.erasures) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.erasure_waits(p_erasure app.erasures) TO app_definer;
 
@@ -38261,6 +38422,8 @@ REVOKE ALL ON FUNCTION app.guard_equipment() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.guard_estimate() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_estimate_option() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_file_time() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_held_person() FROM PUBLIC;
 
@@ -38463,6 +38626,9 @@ GRANT ALL ON FUNCTION app.is_done(p_status text, p_actual_end timestamp with tim
 
 REVOKE ALL ON FUNCTION app.is_fault_of_server(p_state text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_fault_of_server(p_state text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.is_file_held(p_company_id uuid, p_bucket_id text, p_name text, p_object_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_file_held(p_company_id uuid, p_bucket_id text, p_name text, p_object_id uuid) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.is_id_list(p_value jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_id_list(p_value jsonb) TO authenticated;
@@ -38765,6 +38931,11 @@ GRANT ALL ON FUNCTION app.mask_row(p_row jsonb, p_labels text[], OUT masked json
 REVOKE ALL ON FUNCTION app.may_hear() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.may_hear() TO authenticated;
 
+REVOKE ALL ON FUNCTION app.may_remove_file(p_owner uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.may_remove_file(p_owner uuid) TO authenticated;
+GRANT ALL ON FUNCTION app.may_remove_file(p_owner uuid) TO service_role;
+GRANT ALL ON FUNCTION app.may_remove_file(p_owner uuid) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.may_tell() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.may_tell() TO authenticated;
 
@@ -38781,6 +38952,9 @@ REVOKE ALL ON FUNCTION app.members_who(p_company_id uuid, p_permission text) FRO
 GRANT ALL ON FUNCTION app.members_who(p_company_id uuid, p_permission text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.mfa_demand_changed() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.minor_digits(p_currency text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.minor_digits(p_currency text) TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.companies TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.companies TO service_role;
@@ -38867,13 +39041,37 @@ GRANT UPDATE(onboarding_completed_at) ON TABLE public.companies TO authenticated
 
 GRANT SELECT(deleted_at) ON TABLE public.companies TO guest;
 
+GRANT UPDATE(brand_primary_color) ON TABLE public.companies TO authenticated;
 GRANT SELECT(brand_primary_color) ON TABLE public.companies TO guest;
 
+GRANT UPDATE(brand_secondary_color) ON TABLE public.companies TO authenticated;
 GRANT SELECT(brand_secondary_color) ON TABLE public.companies TO guest;
 
+GRANT UPDATE(brand_accent_color) ON TABLE public.companies TO authenticated;
+
+GRANT UPDATE(brand_font) ON TABLE public.companies TO authenticated;
+
+GRANT UPDATE(logo_square_url) ON TABLE public.companies TO authenticated;
+
+GRANT UPDATE(logo_url) ON TABLE public.companies TO authenticated;
 GRANT SELECT(logo_url) ON TABLE public.companies TO guest;
 
+GRANT UPDATE(website_url) ON TABLE public.companies TO authenticated;
 GRANT SELECT(website_url) ON TABLE public.companies TO guest;
+
+GRANT UPDATE(ein) ON TABLE public.companies TO authenticated;
+
+GRANT UPDATE(email_settings) ON TABLE public.companies TO authenticated;
+
+GRANT UPDATE(portal_settings) ON TABLE public.companies TO authenticated;
+
+GRANT UPDATE(refund_settings) ON TABLE public.companies TO authenticated;
+
+GRANT UPDATE(onboarding_completion_percentage) ON TABLE public.companies TO authenticated;
+
+GRANT UPDATE(onboarding_data) ON TABLE public.companies TO authenticated;
+
+GRANT UPDATE(onboarding_step_completed) ON TABLE public.companies TO authenticated;
 
 GRANT UPDATE(mfa_required) ON TABLE public.companies TO authenticated;
 
@@ -39493,8 +39691,8 @@ REVOKE ALL ON FUNCTION app.shape_suppression() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.show_webhook_state() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.shown_amount(p_cents text, p_currency text, p_locale text) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.shown_amount(p_cents text, p_currency text, p_locale text) TO app_definer;
+REVOKE ALL ON FUNCTION app.shown_amount(p_minor text, p_currency text, p_locale text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.shown_amount(p_minor text, p_currency text, p_locale text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.shown_api_key(p_key public.api_keys) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.shown_api_key(p_key public.api_keys) TO app_definer;
@@ -39573,6 +39771,9 @@ GRANT ALL ON FUNCTION app.take_alert_deliveries(p_limit integer, p_attempts_max 
 
 REVOKE ALL ON FUNCTION app.take_api_key_uses(p_company_id uuid, p_id uuid, p_digest text, p_address text, p_minute bigint, p_per_minute integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.take_api_key_uses(p_company_id uuid, p_id uuid, p_digest text, p_address text, p_minute bigint, p_per_minute integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.take_file_of_row(p_company_id uuid, p_bucket_id text, p_name text, p_object_id uuid, p_marked_count boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.take_file_of_row(p_company_id uuid, p_bucket_id text, p_name text, p_object_id uuid, p_marked_count boolean) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) TO anon;
@@ -40599,6 +40800,8 @@ GRANT SELECT(preview_url) ON TABLE public.attachments TO guest;
 
 GRANT SELECT(processing_status) ON TABLE public.attachments TO guest;
 
+GRANT SELECT(object_id) ON TABLE public.attachments TO guest;
+
 GRANT SELECT ON TABLE public.audit_log TO authenticated;
 GRANT SELECT ON TABLE public.audit_log TO service_role;
 
@@ -40964,6 +41167,8 @@ GRANT SELECT(preview_url) ON TABLE public.file_storage TO guest;
 GRANT SELECT(deleted_at) ON TABLE public.file_storage TO guest;
 
 GRANT SELECT(created_at) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(object_id) ON TABLE public.file_storage TO guest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.form_submissions TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.form_submissions TO service_role;

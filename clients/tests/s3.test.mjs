@@ -86,6 +86,18 @@ test('what the AWS SDK asks beside that is answered as elsewhere', async () => {
   const held = done(await ann.client.storage.from(BUCKET).list(`${ann.company.id}/empty`))
   assert.deepEqual(held.map(({ name }) => name), ['.emptyFolderPlaceholder'])
   await refused(aws.send(new s3.PutObjectCommand({ ...place('full/'), Body: 'x' })), 'InvalidKey', 400)
+  // By the name under which it was put it is there, and goes.
+  assert.equal((await aws.send(new s3.HeadObjectCommand(place('empty/')))).ContentLength, 0)
+  assert.equal(await (await aws.send(new s3.GetObjectCommand(place('empty/')))).Body.transformToString(), '')
+  await aws.send(new s3.DeleteObjectCommand(place('empty/')))
+  await refused(aws.send(new s3.HeadObjectCommand(place('empty/'))), 'NotFound', 404)
+  await aws.send(new s3.PutObjectCommand(place('empty/')))
+  const emptied = await aws.send(new s3.DeleteObjectsCommand({ Bucket: BUCKET, Delete: { Objects: [{ Key: place('empty/').Key }] } }))
+  assert.deepEqual(emptied.Deleted.map(({ Key }) => Key), [place('empty/').Key])
+  await refused(aws.send(new s3.GetObjectCommand(place('empty/'))), 'NoSuchKey', 404)
+  // Nobody is told that everybody may write.
+  await refused(aws.send(new s3.PutObjectCommand({ ...place('open.txt'), Body: 'x', ACL: 'public-read-write' })), 'AccessControlListNotSupported', 400)
+  await refused(aws.send(new s3.CreateBucketCommand({ Bucket: 'open-to-all', ACL: 'public-read-write' })), 'AccessControlListNotSupported', 400)
 
   const put = await aws.send(new s3.PutObjectCommand({ ...place('a.txt'), Body: 'hello', ContentType: 'text/plain', Metadata: { a: '1' } }))
   const CopySource = `${BUCKET}/${ann.company.id}/a.txt`
@@ -100,6 +112,10 @@ test('what the AWS SDK asks beside that is answered as elsewhere', async () => {
     { CopySourceIfUnmodifiedSince: new Date('2000-01-01') },
   ]) {
     await refused(aws.send(new s3.CopyObjectCommand({ ...place('c.txt'), CopySource, ...unmet })), 'PreconditionFailed', 412)
+    const { UploadId } = await aws.send(new s3.CreateMultipartUploadCommand(place('c.txt')))
+    const part = { ...place('c.txt'), UploadId, PartNumber: 1, CopySource }
+    await refused(aws.send(new s3.UploadPartCopyCommand({ ...part, ...unmet })), 'PreconditionFailed', 412)
+    await aws.send(new s3.AbortMultipartUploadCommand({ ...place('c.txt'), UploadId }))
   }
 
   const said = { ResponseContentType: 'text/html', ResponseContentDisposition: 'attachment; filename="x.txt"', ResponseCacheControl: 'no-store' }

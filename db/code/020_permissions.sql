@@ -40,6 +40,11 @@ as $$
 declare
   v_entry record;
 begin
+  if jsonb_typeof(p_map) <> 'object' then
+    raise exception using errcode = 'TH422', constraint = 'permission_unknown',
+      message = 'Permissions are an object of names.',
+      hint = 'A permission is written noun:verb, noun:verb_assigned or noun:verb_own, with true or false.';
+  end if;
   for v_entry in select e.key, e.value from jsonb_each(p_map) e loop
     if v_entry.value not in ('true', 'false')
        or not exists (select from app.role_permissions rp

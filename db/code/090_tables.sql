@@ -109,8 +109,10 @@ revoke insert, update, delete on public.support_consents, public.support_session
 revoke update on public.companies from authenticated;
 grant update (name, slug, industry, legal_name, doing_business_as, logo, email, phone, support_email, support_phone,
               website, address, address2, city, state, zip_code, country, lat, lon, license_number, tax_id, company_size,
-              brand_color, business_timezone, currency, settings, onboarding_step, onboarding_progress,
-              onboarding_completed_at, mfa_required) on public.companies to authenticated;
+              brand_color, brand_primary_color, brand_secondary_color, brand_accent_color, brand_font, logo_url, logo_square_url, website_url,
+              ein, business_timezone, currency, settings, email_settings, portal_settings, refund_settings, onboarding_step, onboarding_progress,
+              onboarding_completed_at, onboarding_completion_percentage, onboarding_data, onboarding_step_completed, mfa_required)
+  on public.companies to authenticated;
 revoke update on public.team_members from authenticated;
 grant update (role, role_id, department_id, status, permissions, job_title, phone, archived_at)
   on public.team_members to authenticated;

@@ -46,6 +46,9 @@ begin
   if strpos(coalesce(v_held, ''), ',cron:write,') = 0 or strpos(v_held, ',' || coalesce(v_kind.permission, '-') || ',') = 0 then
     return 'whoever made it may not have it done any more';
   end if;
+  if exists (select from app.letter_about(p_entry.payload) a where a.id is not null and strpos(v_held, ',' || a.noun || ':read,') = 0) then
+    return 'whoever made it may not read any more what it is about';
+  end if;
   return app.payload_fault(v_kind.fields, p_entry.payload, p_entry.works_for);
 end $$;
 alter function app.schedule_fault(app.cron_entries) owner to app_definer;

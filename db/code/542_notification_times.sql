@@ -71,17 +71,31 @@ end $$;
 revoke all on function app.digest_end(text, text, integer, timestamptz) from public;
 grant execute on function app.digest_end(text, text, integer, timestamptz) to app_definer;
 
--- How a moment is written for somebody, and an amount of cents.
+-- How a moment is written for somebody.
 create or replace function app.shown_time(p_at text, p_zone text, p_locale text) returns text
   language sql stable
   set search_path = ''
   return to_char(p_at::timestamptz at time zone app.known_zone(p_zone),
                  case left(p_locale, 2) when 'de' then 'DD.MM.YYYY HH24:MI' when 'es' then 'DD/MM/YYYY HH24:MI' else 'Mon FMDD, YYYY HH24:MI' end);
-create or replace function app.shown_amount(p_cents text, p_currency text, p_locale text) returns text
+
+-- How many digits of a currency stand behind the point (ISO 4217).
+create or replace function app.minor_digits(p_currency text) returns integer
+  language sql immutable
+  set search_path = ''
+  return case when p_currency in ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'VND', 'VUV', 'XAF', 'XOF', 'XPF') then 0
+              when p_currency in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 3
+              else 2 end;
+
+-- How an amount in minor units of its currency is written for somebody: in the middle of SQL what the program writes in letters.
+drop function if exists app.shown_amount(text, text, text);
+create or replace function app.shown_amount(p_minor text, p_currency text, p_locale text) returns text
   language sql stable
   set search_path = ''
-  return case when left(p_locale, 2) in ('de', 'es')
-              then translate(to_char(p_cents::numeric / 100, 'FM999,999,999,999,990.00'), '.,', ',.')
-              else to_char(p_cents::numeric / 100, 'FM999,999,999,999,990.00') end || ' ' || coalesce(p_currency, 'USD');
-revoke all on function app.shown_time(text, text, text), app.shown_amount(text, text, text) from public;
-grant execute on function app.shown_time(text, text, text), app.shown_amount(text, text, text) to app_definer;
+as $$
+  select case when left(p_locale, 2) in ('de', 'es') then translate(shown, '.,', ',.') else shown end || ' ' || coalesce(p_currency, 'USD')
+    from app.minor_digits(coalesce(p_currency, 'USD')) d (digits)
+    cross join to_char(p_minor::numeric / 10::numeric ^ digits,
+                       'FM999,999,999,999,990' || case when digits > 0 then '.' || repeat('0', digits) else '' end) t (shown);
+$$;
+revoke all on function app.shown_time(text, text, text), app.minor_digits(text), app.shown_amount(text, text, text) from public;
+grant execute on function app.shown_time(text, text, text), app.minor_digits(text), app.shown_amount(text, text, text) to app_definer;

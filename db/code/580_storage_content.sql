@@ -117,7 +117,9 @@ create or replace function app.count_version() returns trigger
 as $$
 begin
   if tg_op = 'INSERT' and new.company_id <> app.no_company() then
-    insert into app.company_bytes as u (company_id, objects, bytes) values (new.company_id, 1, new.bytes)
+    -- What an application says of a file takes room as the file does.
+    insert into app.company_bytes as u (company_id, objects, bytes)
+      values (new.company_id, 1, new.bytes + coalesce(octet_length(new.user_metadata::text), 0))
         on conflict (company_id) do update set objects = u.objects + 1, bytes = u.bytes + excluded.bytes;
     if current_setting('role') <> 'app_owner' and app.file_room(new.company_id) < 0 then
       raise exception using errcode = 'TH402', constraint = 'quota_exceeded',
@@ -125,7 +127,7 @@ begin
         hint = 'A higher tier includes more: subscription_tiers() lists them. What is in the trash counts until it is taken away.';
     end if;
   elsif tg_op = 'DELETE' and old.company_id <> app.no_company() then
-    update app.company_bytes u set objects = greatest(u.objects - 1, 0), bytes = greatest(u.bytes - old.bytes, 0)
+    update app.company_bytes u set objects = greatest(u.objects - 1, 0), bytes = greatest(u.bytes - old.bytes - coalesce(octet_length(old.user_metadata::text), 0), 0)
      where u.company_id = old.company_id;
   end if;
   return null;
@@ -165,9 +167,16 @@ begin
   if auth.role() is distinct from 'service_role' or app.company_id() is not null then
     raise exception using errcode = '42501', message = 'Only the server itself takes files away.';
   end if;
+  -- A file whose time is over by a row, unless another row has it that lives.
   delete from storage.objects o using public.file_storage f, app.company_buckets c
-   where f.expires_at < now() and o.bucket_id = f.storage_bucket and o.name = f.storage_path and c.id = o.bucket_id
-     and starts_with(o.name, f.company_id || '/');
+   where f.expires_at < now() and o.id = f.object_id and o.bucket_id = f.storage_bucket and o.name = f.storage_path and c.id = o.bucket_id
+     and starts_with(o.name, f.company_id || '/')
+     and not exists (select from public.attachments a
+                      where a.company_id = f.company_id and a.storage_bucket = o.bucket_id and a.storage_path = o.name and a.object_id = o.id
+                        and a.deleted_at is null)
+     and not exists (select from public.file_storage g
+                      where g.company_id = f.company_id and g.storage_bucket = o.bucket_id and g.storage_path = o.name and g.object_id = o.id
+                        and g.deleted_at is null and coalesce(g.expires_at > now(), true));
   delete from app.meant_contents m
    where m.version in (select x.version from app.meant_contents x
                         where x.created_at < now() - make_interval(hours => p_unfinished_hours) order by x.created_at limit p_rows_max for update skip locked);
@@ -178,6 +187,8 @@ begin
    where (v.company_id, v.id) in (
      select x.company_id, x.id from app.object_versions x
       where x.ended_at is not null
+        -- What the law has stay stays with its rows; erasures and the end of a company have decided that already.
+        and (x.ended_at = '-infinity' or not app.is_file_held(x.company_id, x.bucket_id, x.name, x.object_id))
         and (x.ended_how = 'removed' and x.ended_at < now() - make_interval(days => p_trash_days)
              or x.ended_how = 'replaced'
                 and (x.ended_at < now() - make_interval(days => p_version_days)

@@ -6,16 +6,17 @@
 
 grant select, insert, update, delete on storage.objects to authenticated;
 
--- How many rows bind a file of the caller's company to something: two looks into indexes. Rows that the caller may not read count, which is why
--- it is asked of a function; policies ask it of a row only where nothing cheaper has said yes.
+-- How many rows bind a file of the caller's company to something: looks into indexes. Rows that the caller may not read count, which is why
+-- it is asked of a function; policies ask it of a row only where nothing cheaper has said yes. A row that meant an earlier file of the name binds
+-- nothing.
 create or replace function app.bindings(p_bucket_id text, p_name text) returns bigint
   language plpgsql stable security definer
   set search_path = ''
 as $$
 begin
-  return (select count(*) from public.attachments a
+  return (select count(*) from public.attachments a join storage.objects o on o.id = a.object_id and o.bucket_id = p_bucket_id and o.name = p_name
            where a.company_id = app.company_id() and a.storage_bucket = p_bucket_id and a.storage_path = p_name and a.deleted_at is null)
-       + (select count(*) from public.file_storage f
+       + (select count(*) from public.file_storage f join storage.objects o on o.id = f.object_id and o.bucket_id = p_bucket_id and o.name = p_name
            where f.company_id = app.company_id() and f.storage_bucket = p_bucket_id and f.storage_path = p_name and f.deleted_at is null
              and f.entity_type is not null and f.entity_id is not null);
 end $$;
@@ -57,10 +58,10 @@ create policy company_files_read on storage.objects as permissive for select to 
               or ((select app.has_permission('files:read')) or (select app.has_permission('files:read_assigned')))
                  and (exists (select from public.attachments a
                                where a.company_id = (select app.company_id()) and a.storage_bucket = objects.bucket_id
-                                 and a.storage_path = objects.name and a.deleted_at is null)
+                                 and a.storage_path = objects.name and a.object_id = objects.id and a.deleted_at is null)
                       or exists (select from public.file_storage f
                                   where f.company_id = (select app.company_id()) and f.storage_bucket = objects.bucket_id
-                                    and f.storage_path = objects.name and f.deleted_at is null))
+                                    and f.storage_path = objects.name and f.object_id = objects.id and f.deleted_at is null))
               or (select app.has_permission('files:read')) and app.bindings(bucket_id, name) = 0));
 create policy company_files_create on storage.objects as permissive for insert to authenticated
   with check (bucket_id in (select c.id from app.company_buckets c) and owner is not distinct from (select auth.uid())
@@ -85,7 +86,9 @@ grant select (id, bucket_id, name, version, metadata, user_metadata, created_at,
 create policy guest_files on storage.objects as restrictive for all to guest
   using (bucket_id in (select c.id from app.company_buckets c) and path_tokens[1] = (select app.company_id())::text
          and (exists (select from public.attachments a
-                       where a.company_id = (select app.company_id()) and a.storage_bucket = objects.bucket_id and a.storage_path = objects.name)
+                       where a.company_id = (select app.company_id()) and a.storage_bucket = objects.bucket_id and a.storage_path = objects.name
+                         and a.object_id = objects.id)
               or exists (select from public.file_storage f
-                          where f.company_id = (select app.company_id()) and f.storage_bucket = objects.bucket_id and f.storage_path = objects.name)));
+                          where f.company_id = (select app.company_id()) and f.storage_bucket = objects.bucket_id and f.storage_path = objects.name
+                            and f.object_id = objects.id)));
 create policy guest_read on storage.objects as permissive for select to guest using ((select app.has_permission('files:read_own')));

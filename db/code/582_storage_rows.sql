@@ -1,6 +1,7 @@
 -- Rows that name a file by its bucket and path, how much a company keeps, and what becomes of files with their rows and their company.
 -- Invariants: what stands in a row about its file is what the file is, whatever the client says; a row learns nothing of a file that whoever
--- writes it may not read.
+-- writes it may not read, and means the file that was there then, or the first that came, not whatever has its name later; no file goes by a row
+-- for somebody who may not remove it.
 
 -- Bytes that a company may still add; null is without a limit.
 create or replace function app.file_room(p_company_id uuid) returns bigint
@@ -55,23 +56,40 @@ alter function app.is_company_place(text, text) owner to app_definer;
 revoke all on function app.is_company_place(text, text) from public;
 grant execute on function app.is_company_place(text, text) to authenticated, service_role, app_definer;
 
+-- Whether whoever asks may take a file away by what he does to its row: the server may.
+create or replace function app.may_remove_file(p_owner uuid) returns boolean
+  language sql stable
+  set search_path = ''
+  return current_setting('role') not in ('anon', 'authenticated', 'guest')
+         or app.has_permission('files:delete') or app.has_permission('files:delete_own') and p_owner = auth.uid();
+revoke all on function app.may_remove_file(uuid) from public;
+grant execute on function app.may_remove_file(uuid) to authenticated, service_role, app_definer;
+
 -- Size, type, digest and what was found in a row's file come from the file, where there is one that whoever writes may read.
 create or replace function app.describe_file() returns trigger
   language plpgsql
   set search_path = ''
 as $$
 declare
-  v_object record;
-  v_scan   record;
+  v_object    record;
+  v_scan      record;
+  v_is_other  constant boolean := tg_op = 'INSERT' or (new.storage_bucket, new.storage_path) is distinct from (old.storage_bucket, old.storage_path);
+  v_is_server constant boolean := current_user not in ('anon', 'authenticated', 'guest');
 begin
-  select o.id, o.version, (o.metadata ->> 'size')::bigint as bytes, o.metadata ->> 'mimetype' as mime_type into v_object
+  select o.id, o.version, o.owner, (o.metadata ->> 'size')::bigint as bytes, o.metadata ->> 'mimetype' as mime_type into v_object
     from storage.objects o
    where o.bucket_id = new.storage_bucket and o.name = new.storage_path and starts_with(o.name, new.company_id || '/');
-  if not found then
+  -- Which file it means is not the client's to say.
+  if not v_is_server then
+    new.object_id := case when v_object.id is not null then v_object.id when not v_is_other then old.object_id end;
+  elsif new.object_id is null or tg_op = 'UPDATE' and v_is_other and new.object_id is not distinct from old.object_id then
+    new.object_id := v_object.id;
+  end if;
+  if v_object.id is null then
     -- A row opens its file to those who read the row: whoever writes it reads the file first. One that is not there yet is named by whoever would
     -- read it whatever it will be, and the answer tells nobody which of both it is.
     if current_user = 'authenticated' and app.is_company_place(new.storage_bucket, new.storage_path)
-       and (tg_op = 'INSERT' or (new.storage_bucket, new.storage_path) is distinct from (old.storage_bucket, old.storage_path)) then
+       and v_is_other then
       -- By itself, since others may not even ask this.
       if app.is_company_file_there(new.storage_bucket, new.storage_path)
          or not (app.has_permission('files:read') and app.reaches_all_entities('read')) then
@@ -81,9 +99,12 @@ begin
     end if;
     -- Of a file that nobody sees nobody says what was found in it, but whoever looks for the server or the project itself.
     if auth.role() is distinct from 'service_role' and current_user <> 'app_owner' then
-      new.virus_scan_status := case when tg_op = 'INSERT' or (new.storage_bucket, new.storage_path) is distinct from (old.storage_bucket, old.storage_path)
-                                    then 'pending' else old.virus_scan_status end;
+      new.virus_scan_status := case when v_is_other then 'pending' else old.virus_scan_status end;
     end if;
+    return new;
+  end if;
+  -- A later file of the name is none of this row's.
+  if v_object.id is distinct from new.object_id then
     return new;
   end if;
   new.file_size := coalesce(v_object.bytes, new.file_size);
@@ -104,12 +125,63 @@ begin
   return new;
 end $$;
 revoke all on function app.describe_file() from public;
-create or replace trigger describe_file before insert or update of storage_bucket, storage_path, file_size, mime_type, checksum, virus_scan_status,
+create or replace trigger describe_file before insert or update of storage_bucket, storage_path, object_id, file_size, mime_type, checksum, virus_scan_status,
   virus_scan_date on public.file_storage
   for each row execute function app.describe_file();
-create or replace trigger describe_file before insert or update of storage_bucket, storage_path, file_size, mime_type, checksum, virus_scan_status,
+create or replace trigger describe_file before insert or update of storage_bucket, storage_path, object_id, file_size, mime_type, checksum, virus_scan_status,
   virus_scanned_at on public.attachments
   for each row execute function app.describe_file();
+
+-- A file is over at the time that a row says, so that whoever says one is somebody who may remove the file.
+create or replace function app.guard_file_time() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+begin
+  if exists (select from storage.objects o join app.company_buckets c on c.id = o.bucket_id
+              where o.id = new.object_id and starts_with(o.name, new.company_id || '/') and not app.may_remove_file(o.owner)) then
+    raise exception using errcode = 'TH403', constraint = 'file_not_removable', message = 'You may not have this file end: it is not yours to remove.',
+      hint = 'A row of yours may go without its time; the file stays.';
+  end if;
+  return new;
+end $$;
+alter function app.guard_file_time() owner to app_definer;
+revoke all on function app.guard_file_time() from public;
+-- By its name after describe_file, which says which file the row means.
+create or replace trigger guard_file_time before insert or update of expires_at, storage_bucket, storage_path, object_id on public.file_storage
+  for each row when (new.expires_at is not null and app.is_within_reach(new.company_id)) execute function app.guard_file_time();
+
+-- Takes away the file that a row meant, unless another row has it: one that is not marked as deleted, or any. Waits for whoever does the same to
+-- another row of the file, so that one of the two is the last.
+create or replace function app.take_file_of_row(p_company_id uuid, p_bucket_id text, p_name text, p_object_id uuid, p_marked_count boolean) returns void
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  v_object record;
+begin
+  select o.id, o.owner into v_object from storage.objects o
+   where o.id = p_object_id and o.bucket_id = p_bucket_id and o.name = p_name and starts_with(o.name, p_company_id || '/')
+     and o.bucket_id in (select c.id from app.company_buckets c)
+     for update;
+  if not found
+     or exists (select from public.file_storage f
+                 where f.company_id = p_company_id and f.storage_bucket = p_bucket_id and f.storage_path = p_name and f.object_id = p_object_id
+                   and (p_marked_count or f.deleted_at is null))
+     or exists (select from public.attachments a
+                 where a.company_id = p_company_id and a.storage_bucket = p_bucket_id and a.storage_path = p_name and a.object_id = p_object_id
+                   and (p_marked_count or a.deleted_at is null)) then
+    return;
+  end if;
+  if not app.may_remove_file(v_object.owner) then
+    raise exception using errcode = 'TH403', constraint = 'file_not_removable', message = 'With this row its file would go, which is not yours to remove.',
+      hint = 'Have somebody remove the row who may remove files (files:delete).';
+  end if;
+  delete from storage.objects o where o.id = p_object_id;
+  update app.object_versions v set went_with_row = true where v.object_id = p_object_id and v.ended_how = 'removed' and v.ended_at = now();
+end $$;
+revoke all on function app.take_file_of_row(uuid, text, text, uuid, boolean) from public;
+grant execute on function app.take_file_of_row(uuid, text, text, uuid, boolean) to app_definer;
 
 -- A file whose last row is gone for good goes into the trash.
 create or replace function app.trash_file() returns trigger
@@ -117,13 +189,7 @@ create or replace function app.trash_file() returns trigger
   set search_path = ''
 as $$
 begin
-  delete from storage.objects o
-   where o.bucket_id = old.storage_bucket and o.name = old.storage_path and starts_with(o.name, old.company_id || '/')
-     and o.bucket_id in (select c.id from app.company_buckets c)
-     and not exists (select from public.file_storage f
-                      where f.company_id = old.company_id and f.storage_bucket = o.bucket_id and f.storage_path = o.name)
-     and not exists (select from public.attachments a
-                      where a.company_id = old.company_id and a.storage_bucket = o.bucket_id and a.storage_path = o.name);
+  perform app.take_file_of_row(old.company_id, old.storage_bucket, old.storage_path, old.object_id, true);
   return null;
 end $$;
 alter function app.trash_file() owner to app_definer;

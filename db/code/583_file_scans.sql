@@ -9,6 +9,7 @@ declare
   v_company uuid;
   v_buckets text[];
   v_names   text[];
+  v_objects uuid[];
 begin
   if auth.role() is distinct from 'service_role' or app.company_id() is not null then
     raise exception using errcode = '42501', message = 'Only the server itself says what was found in a file.';
@@ -17,7 +18,8 @@ begin
   if not found then
     return;
   end if;
-  select array_agg(v.bucket_id order by v.id), array_agg(v.name order by v.id) into v_buckets, v_names
+  select array_agg(v.bucket_id order by v.id), array_agg(v.name order by v.id), array_agg(v.object_id order by v.id)
+    into v_buckets, v_names, v_objects
     from app.object_versions v where v.company_id = v_company and v.blob_key = p_key and v.ended_at is null;
   if p_result = 'infected' then
     delete from app.meant_contents m where m.blob_key = p_key;
@@ -31,12 +33,12 @@ begin
   -- Rows that name the file say what was found in it: last, since a row says what is true of a file that is there.
   update public.file_storage f
      set virus_scan_status = p_result, virus_scan_date = now()
-    from unnest(v_buckets, v_names) as n (bucket_id, name)
-   where f.company_id = v_company and f.storage_bucket = n.bucket_id and f.storage_path = n.name;
+    from unnest(v_buckets, v_names, v_objects) as n (bucket_id, name, object_id)
+   where f.company_id = v_company and f.storage_bucket = n.bucket_id and f.storage_path = n.name and f.object_id = n.object_id;
   update public.attachments a
      set virus_scan_status = p_result, virus_scan_result = p_virus, virus_scanned_at = now()
-    from unnest(v_buckets, v_names) as n (bucket_id, name)
-   where a.company_id = v_company and a.storage_bucket = n.bucket_id and a.storage_path = n.name;
+    from unnest(v_buckets, v_names, v_objects) as n (bucket_id, name, object_id)
+   where a.company_id = v_company and a.storage_bucket = n.bucket_id and a.storage_path = n.name and a.object_id = n.object_id;
 end $$;
 comment on function app.judge_blob(text, text, text) is
   'Notes what was found in a file that was taken unseen; of an infected one objects and versions go. For the server.';

@@ -99,7 +99,8 @@ as $$
     ('customer', 'public.form_submissions', 'empty', true, 't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3))', '{answers}'),
     ('customer', 'public.customer_reviews', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2', '{title,flag_reason}'),
     ('customer', 'public.communications', 'empty', true,
-     't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3) or t.customer_id is null and (app.is_sent_to(t.from_address, $5) or app.is_sent_to(t.to_address, $5)))',
+     't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3) or t.customer_id is null and not app.is_of_held(t.company_id, array[t.job_id])
+        and (app.is_sent_to(t.from_address, $5) or app.is_sent_to(t.to_address, $5)))',
      '{attachments,failure_reason,call_sentiment,provider_metadata,tags,metadata}'),
     ('customer', 'public.jobs_archive', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2', '{title}'),
     ('customer', 'public.jobs_archive_restricted', 'listed', true, 't.company_id = any ($1) and t.id = any ($3)', '{children}'),
@@ -128,7 +129,8 @@ as $$
      '{action,old_value,new_value,description,metadata,attachment_url,attachment_name}'),
     ('customer', 'public.email_logs', 'delete', true,
      't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3) or t.invoice_id = any ($3)
-        or t.customer_id is null and (app.is_sent_to(t."to", $5) or app.tells_of(concat_ws('' '', t.subject, t.template_data::text), $3, $4)))', '{}'),
+        or t.customer_id is null and not app.is_of_held(t.company_id, array[t.job_id])
+           and (app.is_sent_to(t."to", $5) or app.tells_of(concat_ws('' '', t.subject, t.template_data::text), $3, $4)))', '{}'),
     -- Whoever else has that address goes on refusing.
     ('customer', 'public.suppressions', 'delete', false,
      't.company_id = any ($1) and app.is_sent_to(t.address_key, $5)
@@ -225,7 +227,7 @@ as $$
      't.path_tokens @> array[$2::text]
         and (t.owner = $2 or t.owner_id = $2::text or t.bucket_id not in (select b.id from app.company_buckets b))', '{}'),
     ('account', 'public.email_logs', 'delete', true,
-     '(t.user_id = $2 or t.company_id = any ($1) and t.customer_id is null
+     '(t.user_id = $2 or t.company_id = any ($1) and t.customer_id is null and not app.is_of_held(t.company_id, array[t.job_id])
            and (app.is_sent_to(t."to", $5) or app.tells_of(concat_ws('' '', t.subject, t.template_data::text), $3, $4)))
         and (t.customer_id is null or (app.hold_of_person(''customer'', t.company_id, t.customer_id)).id is null)', '{}'),
     -- Records of work that mention him, of either.

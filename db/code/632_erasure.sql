@@ -291,7 +291,12 @@ begin
   if v_place.deed = 'keep' then
     return 0;
   elsif v_place.deed = 'delete' then
-    v_call := format('delete from %s t where (%s) and ($1, $2, $3, $4, $5, $6, $7) is not null', v_place.table_name, v_place.whose);
+    -- What is a held customer's as well stays with him.
+    v_call := format('delete from %s t where (%s) and ($1, $2, $3, $4, $5, $6, $7) is not null %s', v_place.table_name, v_place.whose,
+                     case when exists (select from pg_catalog.pg_trigger g where g.tgrelid = v_place.table_name::regclass and g.tgname = 'keep_held')
+                               and v_place.table_name not in ('public.customers', 'auth.users')
+                          then 'and not app.is_of_held(t.company_id, array[to_jsonb(t) ->> ''customer_id'', to_jsonb(t) ->> ''entity_id'', to_jsonb(t) ->> ''job_id'']::uuid[])'
+                     end);
   else
     v_columns := app.erased_columns(v_place.table_name::regclass, v_place.deed, v_place.named);
     v_call := format('update %s t set %s where (%s) and ($1, $2, $3, $4, $5, $6, $7) is not null', v_place.table_name, v_columns, v_place.whose);
@@ -300,7 +305,7 @@ begin
   if v_place.table_name in ('public.attachments', 'public.file_storage') then
     execute format('update app.object_versions v set ended_at = ''-infinity'', ended_how = ''removed''
                      where v.ended_at is not null and v.company_id = any ($1)
-                       and (v.bucket_id, v.name) in (select t.storage_bucket, t.storage_path from %s t where (%s) and ($1, $2, $3, $4, $5, $6) is not null)',
+                       and (v.bucket_id, v.name, v.object_id) in (select t.storage_bucket, t.storage_path, t.object_id from %s t where (%s) and ($1, $2, $3, $4, $5, $6) is not null)',
                    v_place.table_name, v_place.whose)
       using p_erasure.companies, p_erasure.subject_id, p_erasure.row_ids, p_erasure.words, p_erasure.addresses, p_erasure.names;
   end if;
@@ -333,11 +338,10 @@ create or replace function app.retire_account(p_id uuid) returns void
   set search_path = ''
 as $$
 declare
-  v_email constant text := (select u.email_key from auth.users u where u.id = p_id);
+  -- An address that he never proved may be anybody's.
+  v_email constant text := (select u.email_key from auth.users u where u.id = p_id and u.email_proved_at is not null);
 begin
   -- Where companies wrote him down to be told of things.
-  update public.company_settings s set report_mails = array(select m from unnest(s.report_mails) m where lower(btrim(m)) is distinct from v_email)
-   where v_email is not null and exists (select from unnest(s.report_mails) m where lower(btrim(m)) = v_email);
   update public.po_settings s set notification_emails = coalesce((select jsonb_agg(m) from jsonb_array_elements_text(s.notification_emails) m
                                                                     where lower(btrim(m)) is distinct from v_email), '[]')
    where v_email is not null and jsonb_typeof(s.notification_emails) = 'array'
@@ -455,6 +459,19 @@ comment on function app.erase_part(uuid, integer) is 'Does the next part of an e
 alter function app.erase_part(uuid, integer) owner to app_definer;
 revoke all on function app.erase_part(uuid, integer) from public;
 grant execute on function app.erase_part(uuid, integer) to service_role;
+
+-- How far an erasure is, in percent: the places where the person may stand, the record of changes, and what is gone through again.
+create or replace function app.erasure_percent(p_id uuid) returns integer
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  select least(99, case when e.is_again then 70 + e.place * 29 / p.places else e.place * 50 / p.places + case when e.came_at is null then 0 else 15 end end)
+    from app.erasures e cross join (select greatest(max(place), 1) from app.personal_places()) p (places)
+   where e.id = p_id and auth.role() = 'service_role';
+$$;
+alter function app.erasure_percent(uuid) owner to app_definer;
+revoke all on function app.erasure_percent(uuid) from public;
+grant execute on function app.erasure_percent(uuid) to service_role;
 
 -- Programs that keep copies of a customer hear that he is erased, and no more.
 create or replace function app.tell_of_erasure(p_erasure app.erasures) returns void

@@ -49,8 +49,8 @@ begin
   -- In the order of their ids, so that two never wait for each other.
   perform pg_advisory_xact_lock(hashtextextended('erase ' || x.id, 0))
      from (select h.id from (values (new.customer_id), (new.user_id)) h (id) where h.id is not null order by h.id) x;
-  -- First of all, so that nobody is told of other companies' accounts.
-  if new.user_id is not null and not exists (select from public.team_members m where m.company_id = new.company_id and m.user_id = new.user_id) then
+  -- First of all, so that nobody is told of other companies' accounts. Whoever left since is held on.
+  if tg_op = 'INSERT' and new.user_id is not null and not exists (select from public.team_members m where m.company_id = new.company_id and m.user_id = new.user_id) then
     raise exception using errcode = 'TH404', constraint = 'member_not_found', message = 'There is no such member.';
   end if;
   if exists (select from app.erasures e
@@ -67,6 +67,9 @@ alter function app.guard_held_person() owner to app_definer;
 revoke all on function app.guard_held_person() from public;
 create or replace trigger guard_person before insert on public.legal_holds
   for each row when (app.is_within_reach(new.company_id)) execute function app.guard_held_person();
+-- One that had run out and is made longer holds anew, as if it were written just now.
+create or replace trigger guard_person_longer before update of holds_until on public.legal_holds
+  for each row when (new.holds_until is distinct from old.holds_until and app.is_within_reach(new.company_id)) execute function app.guard_held_person();
 create or replace trigger a_impersonation before insert or update or delete on public.legal_holds
   for each row when (app.impersonated_by() is not null) execute function app.guard_impersonation();
 -- Who is kept, and who is forgotten, people decide.
@@ -91,17 +94,45 @@ $$;
 revoke all on function app.hold_of_person(text, uuid, uuid) from public;
 grant execute on function app.hold_of_person(text, uuid, uuid) to app_definer, app_owner;
 
--- Whether one of these ids is a customer's who is held, or a job's of such a customer.
+-- Whether one of these ids is a customer's who is held, or of something that is such a customer's.
 create or replace function app.is_of_held(p_company_id uuid, p_ids uuid[]) returns boolean
   language sql stable
   set search_path = ''
 as $$
   select exists (select from (select n.id from unnest(p_ids) n (id)
-                              union select j.customer_id from public.jobs j where j.company_id = p_company_id and j.id = any (p_ids)) w (id)
+                              union select t.customer_id from public.jobs t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.jobs_archive t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.properties t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.equipment t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.estimates t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.invoices t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.payments t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.contracts t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.service_plans t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.requests t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.schedules t where t.company_id = p_company_id and t.id = any (p_ids)
+                              union select t.customer_id from public.communications t where t.company_id = p_company_id and t.id = any (p_ids)) w (id)
                   where w.id is not null and (app.hold_of_person('customer', p_company_id, w.id)).id is not null)
 $$;
 revoke all on function app.is_of_held(uuid, uuid[]) from public;
 grant execute on function app.is_of_held(uuid, uuid[]) to app_definer, app_owner;
+
+-- Whether a file is one that a row of something has which is a held customer's, marked as deleted or not, or lies in a folder of such a thing.
+create or replace function app.is_file_held(p_company_id uuid, p_bucket_id text, p_name text, p_object_id uuid) returns boolean
+  language sql stable cost 1000
+  set search_path = ''
+as $$
+  select exists (select from public.attachments a
+                  where a.company_id = p_company_id and a.storage_bucket = p_bucket_id and a.storage_path = p_name and a.object_id = p_object_id
+                    and app.is_of_held(p_company_id, array[a.entity_id, a.job_id]))
+      or exists (select from public.file_storage f
+                  where f.company_id = p_company_id and f.storage_bucket = p_bucket_id and f.storage_path = p_name and f.object_id = p_object_id
+                    and app.is_of_held(p_company_id, array[f.entity_id, f.job_id]))
+      or app.is_of_held(p_company_id, array(select t.folder::uuid from unnest((string_to_array(p_name, '/'))[2:]) t (folder)
+                                             where t.folder ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'))
+$$;
+revoke all on function app.is_file_held(uuid, text, text, uuid) from public;
+grant execute on function app.is_file_held(uuid, text, text, uuid) to app_definer;
 
 -- A row whose time is over stays as long as a hold of its customer is in force. With its company it goes all the same.
 create or replace function app.keep_held() returns trigger

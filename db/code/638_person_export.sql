@@ -143,10 +143,10 @@ begin
       join app.object_versions v on v.object_id = o.id and v.id = o.version and v.ended_at is null
       left join lateral (
         select a.original_file_name as file_name from public.attachments a
-         where a.company_id = any (v_person.companies) and a.storage_bucket = o.bucket_id and a.storage_path = o.name and a.id = any (v_person.row_ids)
+         where a.company_id = any (v_person.companies) and a.storage_bucket = o.bucket_id and a.storage_path = o.name and a.object_id = o.id and a.id = any (v_person.row_ids)
         union all
         select f.original_filename from public.file_storage f
-         where f.company_id = any (v_person.companies) and f.storage_bucket = o.bucket_id and f.storage_path = o.name and f.id = any (v_person.row_ids)
+         where f.company_id = any (v_person.companies) and f.storage_bucket = o.bucket_id and f.storage_path = o.name and f.object_id = o.id and f.id = any (v_person.row_ids)
         limit 1) n on true
      where v.company_id = any (v_person.companies)
        and (n.file_name is not null

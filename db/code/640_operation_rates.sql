@@ -32,13 +32,20 @@ declare
   v_minute constant integer := hashtext(concat_ws(' ', 'rate', p_who, p_operation, p_window));
   v_gate   constant bigint := hashtextextended(concat_ws(' ', 'rate gate', p_who, p_operation), 0);
   v_own    bigint;
+  v_held   bigint;
   v_open   bigint;
   v_count  bigint;
 begin
   begin
     perform pg_advisory_lock(v_gate);
-    select coalesce(max(l.objid::bigint), 0) into v_own from pg_catalog.pg_locks l
+    select coalesce(max(l.objid::bigint), 0), count(*) into v_own, v_held from pg_catalog.pg_locks l
      where l.locktype = 'advisory' and l.objsubid = 2 and l.pid = pg_backend_pid() and l.classid::bigint = (v_minute::bigint & 4294967295);
+    -- Each is a lock until the transaction ends, and the places of locks are everybody's.
+    if v_held >= 64 then
+      raise exception using errcode = 'TH422', constraint = 'operation_calls_too_many',
+        message = format('Within one transaction the operation %s is counted at most 64 times.', left(p_operation, 80)),
+        hint = 'Say what they cost together: p_cost of app.check_rate.';
+    end if;
     -- One that ends in between is counted twice, as open and as ended: then it is looked again.
     for v_look in 1 .. 3 loop
       v_open := app.open_rate_cost(v_minute);

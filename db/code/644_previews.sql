@@ -69,11 +69,13 @@ begin
   update public.file_storage f
      set processing_status = p_state, processing_error = left(p_error, 500), thumbnail_url = p_thumbnail_url, preview_url = p_preview_url
    where f.company_id = p_version.company_id and f.storage_bucket = p_version.bucket_id and f.storage_path = p_version.name
+     and f.object_id = p_version.object_id
      and (f.processing_status, f.processing_error, f.thumbnail_url, f.preview_url)
          is distinct from (p_state, left(p_error, 500), p_thumbnail_url, p_preview_url);
   update public.attachments a
      set processing_status = p_state, processing_error = left(p_error, 500), thumbnail_url = p_thumbnail_url, preview_url = p_preview_url
    where a.company_id = p_version.company_id and a.storage_bucket = p_version.bucket_id and a.storage_path = p_version.name
+     and a.object_id = p_version.object_id
      and (a.processing_status, a.processing_error, a.thumbnail_url, a.preview_url)
          is distinct from (p_state, left(p_error, 500), p_thumbnail_url, p_preview_url);
 end $$;
@@ -92,7 +94,8 @@ begin
     from storage.objects o
     join app.object_versions v on v.object_id = o.id and v.id = o.version
     join app.blobs b on b.company_id = v.company_id and b.key = v.blob_key
-   where o.bucket_id = new.storage_bucket and o.name = new.storage_path and v.company_id = new.company_id and b.scan_result <> 'pending';
+   where o.id = new.object_id and o.bucket_id = new.storage_bucket and o.name = new.storage_path and v.company_id = new.company_id
+     and b.scan_result <> 'pending';
   if not found then
     return null;
   elsif app.is_previewable(v_version.content_type) then
@@ -109,7 +112,7 @@ create or replace trigger previews_wanted after insert or update of storage_buck
 create or replace trigger previews_wanted after insert or update of storage_bucket, storage_path, virus_scan_status on public.attachments
   for each row when (new.processing_status = 'pending') execute function app.want_previews();
 
--- A file comes that rows name already, or takes the place of one.
+-- A file comes that rows name already, who mean it from now on, or its content becomes another.
 create or replace function app.renew_previews() returns trigger
   language plpgsql security definer
   set search_path = ''
@@ -120,12 +123,14 @@ declare
   v_attachments bigint;
 begin
   update public.file_storage f
-     set processing_status = v_state, processing_error = null, thumbnail_url = null, preview_url = null
-   where f.company_id = new.company_id and f.storage_bucket = new.bucket_id and f.storage_path = new.name;
+     set object_id = new.object_id, processing_status = v_state, processing_error = null, thumbnail_url = null, preview_url = null
+   where f.company_id = new.company_id and f.storage_bucket = new.bucket_id and f.storage_path = new.name
+     and coalesce(f.object_id = new.object_id, true);
   get diagnostics v_files = row_count;
   update public.attachments a
-     set processing_status = v_state, processing_error = null, thumbnail_url = null, preview_url = null
-   where a.company_id = new.company_id and a.storage_bucket = new.bucket_id and a.storage_path = new.name;
+     set object_id = new.object_id, processing_status = v_state, processing_error = null, thumbnail_url = null, preview_url = null
+   where a.company_id = new.company_id and a.storage_bucket = new.bucket_id and a.storage_path = new.name
+     and coalesce(a.object_id = new.object_id, true);
   get diagnostics v_attachments = row_count;
   if v_files + v_attachments > 0
      and exists (select from app.blobs b where b.company_id = new.company_id and b.key = new.blob_key and b.scan_result <> 'pending') then
@@ -162,8 +167,8 @@ alter function app.note_previews(uuid, text, text, text, text) owner to app_defi
 revoke all on function app.note_previews(uuid, text, text, text, text) from public;
 grant execute on function app.note_previews(uuid, text, text, text, text) to service_role;
 
--- Rows that wait while no task is there for them: the kind was not taken, or every attempt died. Looked for in those of the last two days, those
--- that wait longest first. A task that died is tried anew after an hour, since what it died of may be over, and given up when a day went by.
+-- Rows that wait while no task is there for them: the kind was not taken, or every attempt died. Those that wait
+-- longest come first. A task that died is tried anew after an hour, since what it died of may be over, and given up when a day went by.
 create or replace function app.put_lost_previews(p_rows_max integer) returns bigint
   language plpgsql volatile security definer
   set search_path = ''
@@ -177,16 +182,16 @@ begin
   end if;
   for v_lost in
     with waiting as (
-      select x.company_id, x.storage_bucket, x.storage_path, min(x.updated_at) as since
-        from (select f.company_id, f.storage_bucket, f.storage_path, f.updated_at from public.file_storage f
-               where f.processing_status = 'pending' and f.updated_at between now() - interval '2 days' and now() - interval '10 minutes'
+      select x.company_id, x.storage_bucket, x.storage_path, x.object_id, min(x.updated_at) as since
+        from (select f.company_id, f.storage_bucket, f.storage_path, f.object_id, f.updated_at from public.file_storage f
+               where f.processing_status = 'pending' and f.updated_at < now() - interval '10 minutes'
                union all
-              select a.company_id, a.storage_bucket, a.storage_path, a.updated_at from public.attachments a
-               where a.processing_status = 'pending' and a.updated_at between now() - interval '2 days' and now() - interval '10 minutes') x
-       group by x.company_id, x.storage_bucket, x.storage_path)
+              select a.company_id, a.storage_bucket, a.storage_path, a.object_id, a.updated_at from public.attachments a
+               where a.processing_status = 'pending' and a.updated_at < now() - interval '10 minutes') x
+       group by x.company_id, x.storage_bucket, x.storage_path, x.object_id)
     select v as version, w.since, d.last_at as died_at
       from waiting w
-      join storage.objects o on o.bucket_id = w.storage_bucket and o.name = w.storage_path
+      join storage.objects o on o.id = w.object_id and o.bucket_id = w.storage_bucket and o.name = w.storage_path
       join app.object_versions v on v.object_id = o.id and v.id = o.version and v.company_id = w.company_id
       join app.blobs b on b.company_id = v.company_id and b.key = v.blob_key and b.scan_result <> 'pending'
      cross join lateral (select max(d.finished_at) as last_at from app.dead_tasks d

@@ -49,8 +49,8 @@ begin
       v_company constant uuid := app.company_id();
     begin
       case p_entity_type %s
-      -- A row that was written before types were known has none that anybody could ask about.
-      else return true;
+      -- Of what nobody knows nobody is known to reach it.
+      else return false;
       end case;
     end $body$ $function$, v_questions);
 end $$;
@@ -99,9 +99,11 @@ declare
   v_mine  constant text := format(
     'bucket_id not in (select c.id from app.company_buckets c) or (select app.reaches_all_entities(''update''))
      or app.bindings(bucket_id, name) = (select count(*) from public.attachments where attachments.company_id = (select app.company_id())
-           and attachments.storage_bucket = objects.bucket_id and attachments.storage_path = objects.name and attachments.deleted_at is null and %s)
+           and attachments.storage_bucket = objects.bucket_id and attachments.storage_path = objects.name and attachments.object_id = objects.id
+           and attachments.deleted_at is null and %s)
        + (select count(*) from public.file_storage where file_storage.company_id = (select app.company_id())
-           and file_storage.storage_bucket = objects.bucket_id and file_storage.storage_path = objects.name and file_storage.deleted_at is null
+           and file_storage.storage_bucket = objects.bucket_id and file_storage.storage_path = objects.name and file_storage.object_id = objects.id
+           and file_storage.deleted_at is null
            and file_storage.entity_type is not null and file_storage.entity_id is not null and %s)',
     app.entity_condition('update'), app.entity_condition('update'));
 begin
@@ -115,14 +117,14 @@ end $$;
 -- What a guest is shown: files of jobs, estimates, invoices and contracts that he reads, unless they are internal. A row of file_storage does not
 -- know that word: it is shown where it says that it is public.
 select app.admit('public.attachments', 'files',
-  '{company_id,id,entity_type,entity_id,file_name,original_file_name,file_size,mime_type,file_extension,storage_bucket,storage_path,is_image,is_document,
+  '{company_id,id,entity_type,entity_id,file_name,original_file_name,file_size,mime_type,file_extension,storage_bucket,storage_path,object_id,is_image,is_document,
     is_video,thumbnail_url,preview_url,processing_status,category,description,deleted_at,created_at}',
   $$entity_type = 'job' and exists (select from public.jobs t where t.company_id = attachments.company_id and t.id = attachments.entity_id) or
     entity_type = 'estimate' and exists (select from public.estimates t where t.company_id = attachments.company_id and t.id = attachments.entity_id) or
     entity_type = 'invoice' and exists (select from public.invoices t where t.company_id = attachments.company_id and t.id = attachments.entity_id) or
     entity_type = 'contract' and exists (select from public.contracts t where t.company_id = attachments.company_id and t.id = attachments.entity_id)$$, 'deleted_at is null and not is_internal');
 select app.admit('public.file_storage', 'files',
-  '{company_id,id,entity_type,entity_id,filename,original_filename,file_size,mime_type,file_extension,storage_bucket,storage_path,thumbnail_url,preview_url,
+  '{company_id,id,entity_type,entity_id,filename,original_filename,file_size,mime_type,file_extension,storage_bucket,storage_path,object_id,thumbnail_url,preview_url,
     processing_status,category,deleted_at,created_at}',
   $$entity_type = 'job' and exists (select from public.jobs t where t.company_id = file_storage.company_id and t.id = file_storage.entity_id) or
     entity_type = 'estimate' and exists (select from public.estimates t where t.company_id = file_storage.company_id and t.id = file_storage.entity_id) or

@@ -13,6 +13,10 @@ declare
   v_company constant uuid := set_task_limit.company_id;
 begin
   perform app.keep_to_company(coalesce(v_company, app.no_company()));
+  -- Whoever works for one company sets what is within it, and neither what is of all nor its share among them.
+  if app.company_id() is not null and (v_company is distinct from app.company_id() or limited = 'weight') then
+    raise exception using errcode = '42501', message = 'Whoever works for one company sets no limit of others.';
+  end if;
   if v_kind is not null and not exists (select from app.task_kinds k where k.name = v_kind) then
     raise exception using errcode = 'TH422', constraint = 'task_kind_unknown', message = format('There is no kind of task "%s".', left(v_kind, 80));
   elsif v_company is not null and not exists (select from public.companies c where c.id = v_company) then

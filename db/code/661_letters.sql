@@ -95,7 +95,8 @@ declare
   v_text text := p_text;
   v_next text;
 begin
-  loop
+  -- One that is nested deeper is held to everything that it prints.
+  for v_round in 1 .. 20 loop
     -- From the innermost on.
     v_next := regexp_replace(v_text, '\{%-?\s*if\s(?:(?!\{%-?\s*if\s).)*?\{%-?\s*endif\s*-?%\}', '', 'g');
     exit when v_next = v_text;

@@ -9,6 +9,7 @@ pub mod inbound;
 pub mod letters;
 pub mod notifications;
 pub mod push_key;
+mod rendering;
 pub mod unsubscribe;
 pub mod webhooks;
 

@@ -28,7 +28,8 @@ pub struct Counted {
 impl Signals {
     /// Counts an answered request.
     pub fn note_request(&self, status: u16, taken: Duration) {
-        if status >= 500 {
+        // 501 says that something is not offered: a caller would have the operator woken up by asking for it.
+        if status >= 500 && status != 501 {
             self.errors.fetch_add(1, Ordering::Relaxed);
         }
         if taken > SLOW {
@@ -81,6 +82,7 @@ mod tests {
         signals.note_request(500, Duration::from_millis(5));
         signals.note_request(503, Duration::from_secs(6));
         signals.note_request(499, SLOW);
+        signals.note_request(501, SLOW);
         let counted = signals.take();
         assert_eq!(Value::Object(counted.named()), json!({ "request_errors": 2, "slow_requests": 1 }));
         assert_eq!(signals.take(), Counted::default());

@@ -49,6 +49,8 @@ pub struct BackupConfig {
     pub compression_level: i32,
     /// Parts that are read at a time by a restore.
     pub reads_at_once: usize,
+    /// Seconds that a dump of the database of `database.url` may take, and one count of it.
+    pub dump_time_s: u64,
     /// Seconds that a restore may take, from the first byte to a database that answers.
     pub restore_time_s: u64,
     /// Whether restoring is practised by itself.
@@ -104,6 +106,7 @@ impl Default for BackupConfig {
             part_bytes: 33_554_432,
             compression_level: 3,
             reads_at_once: 4,
+            dump_time_s: 21_600,
             restore_time_s: 21_600,
             drill: true,
             drill_day: "sunday".to_owned(),
@@ -161,6 +164,7 @@ impl BackupConfig {
             (!(65_536..=268_435_456).contains(&self.part_bytes), "part_bytes", "65536 to 268435456"),
             (!(1..=19).contains(&self.compression_level), "compression_level", "1 to 19"),
             (!(1..=64).contains(&self.reads_at_once), "reads_at_once", "1 to 64"),
+            (!(10..=604_800).contains(&self.dump_time_s), "dump_time_s", "10 to 604800"),
             (!(10..=604_800).contains(&self.restore_time_s), "restore_time_s", "10 to 604800"),
             (!s3.endpoint.as_ref().is_none_or(is_url), "s3.endpoint", "an http or https URL"),
             (s3.endpoint.is_some() && s3.bucket.is_empty(), "s3.bucket", "the name of a bucket"),

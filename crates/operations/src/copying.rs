@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -38,7 +39,7 @@ const WORDS_MAX: u64 = 65_536;
 
 /// Makes a backup, then takes away what is not to be kept any longer.
 pub async fn create(vault: &Vault, original: &Original) -> Result<Manifest> {
-    let _turn = turn(vault, original).await?;
+    let _turn = turn(vault, &original.data).await?;
     let (source, major) = sums::identity(&original.login).await?;
     let catalog = manifest::catalog(&vault.store, &vault.key, Some(&source)).await?;
     for name in catalog.unfinished.values().flatten() {
@@ -78,10 +79,10 @@ pub async fn create(vault: &Vault, original: &Original) -> Result<Manifest> {
 
 /// Waits until no other backup of the data folder is made. The one before holds its turn a moment longer than its manifest is there: it
 /// takes away what is too old.
-async fn turn(vault: &Vault, original: &Original) -> Result<File> {
+pub(crate) async fn turn(vault: &Vault, data: &Path) -> Result<File> {
     let deadline = Instant::now() + Duration::from_secs(vault.config.turn_time_s);
     loop {
-        if let Some(lock) = lock(&original.data, LOCK)? {
+        if let Some(lock) = lock(data, LOCK)? {
             return Ok(lock);
         }
         if Instant::now() >= deadline {
@@ -215,7 +216,7 @@ fn log_range(text: &str, label: &str) -> Option<LogRange> {
     (log_pieces::place(&first)? <= log_pieces::place(&last)?).then_some(LogRange { first, last })
 }
 
-fn pack(state: &[(String, std::path::PathBuf)], to: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn pack(state: &[(String, PathBuf)], to: &mut dyn Write) -> io::Result<()> {
     let mut tar = tar::Builder::new(to);
     for (name, path) in state {
         match File::open(path) {

@@ -4,7 +4,7 @@ use kernel::{Error, Kind, Result};
 
 use crate::manifest::{BackupKind, Manifest};
 use crate::vault::Vault;
-use crate::{files, log_pieces, parts, shipping};
+use crate::{dumping, files, log_pieces, parts, shipping};
 
 /// What was looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +51,10 @@ pub async fn verify(vault: &Vault, manifest: &Manifest) -> Result<Verified> {
         if next <= at(&log.last) {
             return Err(hole(next));
         }
+        verified.files = files::verify(vault, &manifest.source).await?;
+    }
+    if manifest.kind == BackupKind::Dump {
+        dumping::recount(vault, manifest).await?;
         verified.files = files::verify(vault, &manifest.source).await?;
     }
     Ok(verified)

@@ -17,7 +17,7 @@ use crate::attempts::{self, Wanted};
 use crate::follow::{Job, Load, Source, follow};
 use crate::hook::Hook;
 use crate::message::Packed;
-use crate::outbox::{self, Settled, Taken};
+use crate::outbox::{self, Settled, Taken, Turn};
 use crate::push::{Device, devices};
 use crate::senders::{Attempt, Ended, Fault, Letter, Refusal, by_hook};
 use crate::{Channel, Outbound, Pass, Seal, mailbox};
@@ -44,6 +44,10 @@ impl Source for Waiting {
     }
 
     async fn take(&self, room: usize) -> Result<Load> {
+        // As soon as one is done, there is.
+        if room == 0 {
+            return Ok(Load::default());
+        }
         let seal = Arc::new((self.sealing)()?);
         let taken = self.outbound.take(self.is_asked, room).await?;
         let has_more = !taken.is_empty();
@@ -93,7 +97,9 @@ impl Outbound {
             outbox::expire(&tx, config, now).await?;
             attempts::expire(&tx, &self.config().log, now).await?;
         }
-        let taken = outbox::take(&tx, config, is_asked, i64::try_from(room).unwrap_or(i64::MAX), now).await?;
+        let rows_max = i64::try_from(room).unwrap_or(i64::MAX);
+        let taken = outbox::take(&tx, config, Turn { is_asked, rows_max, after: self.last_turn(is_asked) }, now).await?;
+        self.note_turn(is_asked, &taken);
         tx.commit().await?;
         Ok(taken)
     }

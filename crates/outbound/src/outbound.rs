@@ -3,7 +3,7 @@
 //! Invariant: a message is written in the transaction that is its reason, and counted whether it is ever sent or not.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use kernel::{Authority, Clock, CompanyId, Error, Result};
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::config::OutboundConfig;
 use crate::message::Packed;
-use crate::outbox::{self, Limits, NewRow};
+use crate::outbox::{self, Limits, NewRow, Taken};
 use crate::push::VapidKey;
 use crate::senders::Senders;
 use crate::templates::Templates;
@@ -46,6 +46,8 @@ struct Inner {
     templates: Templates,
     wake_asked: Notify,
     wake_others: Notify,
+    /// Whose turn was the last, of messages that were asked for and of others.
+    turns: [Mutex<Uuid>; 2],
     public_url: OnceLock<String>,
 }
 
@@ -110,6 +112,7 @@ impl Outbound {
             templates,
             wake_asked: Notify::new(),
             wake_others: Notify::new(),
+            turns: [const { Mutex::new(Uuid::nil()) }; 2],
             public_url: OnceLock::new(),
         })))
     }
@@ -221,6 +224,24 @@ impl Outbound {
         let wake = if is_asked { &self.0.wake_asked } else { &self.0.wake_others };
         // Whichever comes first.
         let _in_time = tokio::time::timeout(poll, wake.notified()).await.is_ok();
+    }
+
+    /// Returns whose turn was the last.
+    pub(crate) fn last_turn(&self, is_asked: bool) -> Uuid {
+        *self.turn(is_asked)
+    }
+
+    /// Notes who was taken: the next turn begins behind the last of them.
+    pub(crate) fn note_turn(&self, is_asked: bool, taken: &[Taken]) {
+        let mut turn = self.turn(is_asked);
+        let after = *turn;
+        let companies = taken.iter().map(|taken| taken.company_id.map_or(Uuid::nil(), |company| company.0));
+        *turn = companies.max_by_key(|company| (*company <= after, *company)).unwrap_or(after);
+    }
+
+    fn turn(&self, is_asked: bool) -> MutexGuard<'_, Uuid> {
+        let [asked, others] = &self.0.turns;
+        (if is_asked { asked } else { others }).lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -115,11 +115,24 @@ pub(crate) async fn insert(tx: &Tx, row: NewRow<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Takes what is due and was asked for, or what is due besides, for as long as a lease. Companies take turns. Two servers never take the same.
-pub(crate) async fn take(tx: &Tx, config: &OutboxConfig, is_asked: bool, rows_max: i64, now: Timestamp) -> Result<Vec<Taken>> {
+/// Which messages are taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    /// Those that were asked for, or all others.
+    pub(crate) is_asked: bool,
+    /// How many at most.
+    pub(crate) rows_max: i64,
+    /// Whose turn was the last: where there is room for few, too, the next company comes next.
+    pub(crate) after: Uuid,
+}
+
+/// Takes what is due and was asked for, or what is due besides, for as long as a lease. Companies take turns, from behind the one whose turn was
+/// the last. Two servers never take the same.
+pub(crate) async fn take(tx: &Tx, config: &OutboxConfig, turn: Turn, now: Timestamp) -> Result<Vec<Taken>> {
+    let Turn { is_asked, rows_max, after } = turn;
     let mut sql = Sql::new("with recursive given as (select ");
     sql.bind(now).text("::timestamptz as now, ").bind(config.lease_ms).text("::bigint as lease, ").bind(is_asked);
-    sql.text("::boolean as is_asked, ").bind(rows_max.min(config.batch_rows)).text(
+    sql.text("::boolean as is_asked, ").bind(after).text("::uuid as after, ").bind(rows_max.min(config.batch_rows)).text(
         "::bigint as batch),
          -- Those in whose name something waits, one after the other by the index; what is in nobody's name is one of them.
          waiting as (
@@ -131,7 +144,7 @@ pub(crate) async fn take(tx: &Tx, config: &OutboxConfig, is_asked: bool, rows_ma
               where o.status = 'pending' and o.is_asked = (select g.is_asked from given g)
                 and coalesce(o.company_id, '00000000-0000-0000-0000-000000000000') > w.company order by 1 limit 1) n),
          first as (
-           select f.id, f.place, f.due_at from waiting w, given g cross join lateral (
+           select f.id, f.place, f.due_at, w.company <= g.after as has_been, w.company from waiting w, given g cross join lateral (
              select o.id, o.due_at, row_number() over (order by o.due_at, o.id) as place from app.outbox o
               where o.status = 'pending' and o.is_asked = (select g.is_asked from given g) and o.due_at <= g.now
                 and coalesce(o.company_id, '00000000-0000-0000-0000-000000000000') = w.company
@@ -139,7 +152,7 @@ pub(crate) async fn take(tx: &Tx, config: &OutboxConfig, is_asked: bool, rows_ma
          due as (
            select o.id from app.outbox o join first f on f.id = o.id, given g
             where o.status = 'pending' and o.due_at <= g.now
-            order by f.place, f.due_at, o.id limit (select batch from given) for update of o skip locked)
+            order by f.place, f.has_been, f.company, f.due_at, o.id limit (select batch from given) for update of o skip locked)
          update app.outbox o
             set due_at = g.now + make_interval(secs => g.lease / 1000.0), attempts = o.attempts + 1
            from due d, given g

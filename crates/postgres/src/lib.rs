@@ -16,6 +16,7 @@ mod options;
 mod pool;
 pub mod replicas;
 mod row;
+pub mod snapshot;
 mod spans;
 mod sql;
 mod streaming;

@@ -81,12 +81,22 @@ impl Message {
                 Content::Whole(told::broadcast_payload(&self.event, payload.get(), &meta, "").into())
             }
         };
-        let is_private =
-            matches!(&self.private, Value::Bool(true)) || self.private.as_str().is_some_and(|said| said.eq_ignore_ascii_case("true"));
-        if !(self.private.is_null() || self.private.is_boolean() || self.private.is_string()) {
-            return Err(invalid("private", "it is true or false"));
-        }
+        let is_private = is_private(&self.private)?;
         letter((&self.topic, is_private), self.event, content)
+    }
+}
+
+/// Reads whether a message is private. What may be meant so is never told to all.
+fn is_private(said: &Value) -> Result<bool> {
+    match said {
+        Value::Null => Ok(false),
+        Value::Bool(said) => Ok(*said),
+        Value::String(said) => match said.to_ascii_lowercase().as_str() {
+            "true" | "1" => Ok(true),
+            "false" | "0" | "" => Ok(false),
+            _ => Err(invalid("private", "it is true or false")),
+        },
+        _ => Err(invalid("private", "it is true or false")),
     }
 }
 
@@ -242,4 +252,28 @@ pub(crate) fn told(error: &Error) -> Response {
         response.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_meant_as_private_is_not_told_to_all() {
+        for (said, expected) in [
+            (json!(null), false),
+            (json!(false), false),
+            (json!("false"), false),
+            (json!("0"), false),
+            (json!(""), false),
+            (json!(true), true),
+            (json!("True"), true),
+            (json!("1"), true),
+        ] {
+            assert_eq!(is_private(&said).unwrap(), expected, "{said}");
+        }
+        for said in [json!("yes"), json!(1), json!({}), json!("private")] {
+            assert_eq!(is_private(&said).unwrap_err().status(), 422, "{said}");
+        }
+    }
 }

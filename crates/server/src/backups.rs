@@ -1,6 +1,6 @@
 //! Backups of this server: what they are made of, where they are written down, and what happens when the server stops.
 //!
-//! Invariant: only a private cluster is copied here; a database of somebody else has backups of its own (docs/backups.md).
+//! Invariant: only a private cluster is copied by itself; a database of somebody else is dumped when a command says so (docs/backups.md).
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use kernel::{Error, Result, Secret};
-use operations::{Checkpoint, Entry, Journal, Keeper, Original, Vault};
+use operations::{Checkpoint, Elsewhere, Entry, Journal, Keeper, Original, Vault};
 use postgres::cluster::Cluster;
 use postgres::{Config, Row, Sql};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,14 @@ use crate::start::database;
 const POINTS_MAX: i64 = 100;
 /// How long a server that stops tries to bring the end of its log into the store.
 const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// Returns what a dump consists of, and how PostgreSQL's programs reach the database.
+pub(crate) fn elsewhere(settings: &Settings, login: Config, environment: Vec<(String, String)>) -> Elsewhere {
+    let data = settings.data_directory.clone();
+    let state = vec![("keys.json".to_owned(), settings.key_ring_file()), (ANCHOR_FILE.to_owned(), data.join(ANCHOR_FILE))];
+    let (programs, roots) = (settings.database.programs_directory.clone(), settings.database.root_certificate_file.clone());
+    Elsewhere { login, root_certificate_file: roots, environment, programs, data, state, files: settings.blobs_directory() }
+}
 
 /// Returns what a backup of this server consists of.
 pub(crate) fn original(settings: &Settings, login: Config, programs: PathBuf) -> Original {

@@ -28,6 +28,8 @@ pub struct StorageConfig {
     pub link_time_s: u64,
     /// Seconds that a signed link to upload is good.
     pub upload_link_time_s: u64,
+    /// Seconds that a link is good at most which a customer of the portal, or whoever has a link, had made; it ends with his session in any case.
+    pub guest_link_time_s: u64,
     /// Hours after which an upload that did not come to its end is taken away.
     pub unfinished_hours: u32,
     /// Days that a removed object can be brought back; 0 takes it away with the next clean-up.
@@ -59,6 +61,7 @@ impl Default for StorageConfig {
             names_max: 1000,
             link_time_s: 315_360_000,
             upload_link_time_s: 7200,
+            guest_link_time_s: 3600,
             unfinished_hours: 24,
             trash_days: 30,
             versions_max: 10,
@@ -84,7 +87,10 @@ impl StorageConfig {
             (!(1..=10_000).contains(&self.names_max), "names_max", "1 to 10000"),
             (!(1..=3_153_600_000).contains(&self.link_time_s), "link_time_s", "1 to 3153600000"),
             (!(1..=604_800).contains(&self.upload_link_time_s), "upload_link_time_s", "1 to 604800"),
+            (!(1..=604_800).contains(&self.guest_link_time_s), "guest_link_time_s", "1 to 604800"),
             (!(1..=8760).contains(&self.unfinished_hours), "unfinished_hours", "1 to 8760"),
+            // What is still on its way would be taken away.
+            (self.upload_time_s > u64::from(self.unfinished_hours).saturating_mul(3600), "unfinished_hours", "no less than upload_time_s"),
             (self.trash_days > 3650, "trash_days", "0 to 3650"),
             (self.versions_max > 10_000, "versions_max", "0 to 10000"),
             (self.versions_days > 3650, "versions_days", "0 to 3650"),
@@ -109,5 +115,8 @@ mod tests {
         assert_eq!(StorageConfig::default().faults(), []);
         let none = StorageConfig { names_max: 0, ..StorageConfig::default() };
         assert_eq!(none.faults(), [("names_max", "1 to 10000")]);
+        let short = StorageConfig { unfinished_hours: 1, upload_time_s: 3601, ..StorageConfig::default() };
+        assert_eq!(short.faults(), [("unfinished_hours", "no less than upload_time_s")]);
+        assert_eq!(StorageConfig { upload_time_s: 3600, ..short }.faults(), []);
     }
 }

@@ -39,14 +39,19 @@ impl Storage {
         let forgotten = self.forget_unfinished().await?;
         let looked = self.judge_waiting().await?;
         let mut lost = Sql::new("select app.put_lost_previews(");
-        lost.bind(config.reap_rows_max).text("::integer)");
-        self.write(&itself, lost).await?;
-        Ok(looked.saturating_add(forgotten).saturating_add(files).saturating_add(u64::try_from(changed).unwrap_or_default()))
+        lost.bind(config.reap_rows_max).text("::integer) as rows");
+        let lost = self.write(&itself, lost).await?;
+        let lost: i64 = lost.first().map_or(Ok(0), |row| value(row, "rows"))?;
+        Ok(looked
+            .saturating_add(u64::try_from(lost).unwrap_or_default())
+            .saturating_add(forgotten)
+            .saturating_add(files)
+            .saturating_add(u64::try_from(changed).unwrap_or_default()))
     }
 
     /// Forgets uploads in parts whose time is over, a bounded number; the bytes that came of them go with the next look. What is being put together
     /// right now is left.
-    async fn forget_unfinished(&self) -> Result<u64> {
+    pub(crate) async fn forget_unfinished(&self) -> Result<u64> {
         let mut sql = Sql::new("with over as (select u.id, u.whole_key from app.part_uploads u where u.expires_at < ");
         sql.bind(self.now()).text("::timestamptz and (u.finishing_until is null or u.finishing_until < ").bind(self.now());
         sql.text("::timestamptz) order by u.expires_at limit ").bind(self.config().reap_rows_max);

@@ -132,7 +132,16 @@ fn within(said: &str, seconds: i64) -> String {
 
 /// Tells whether a browser that shows it runs nothing of it.
 pub(crate) fn is_harmless(content_type: &str) -> bool {
+    // A browser takes the last of several types that stand in one header.
+    if content_type.contains(',') || content_type.contains(|letter: char| letter.is_control()) {
+        return false;
+    }
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_token =
+        |part: &str| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_alphanumeric() || "!#$&^_.+-".contains(letter));
+    if !essence.split_once('/').is_some_and(|(sort, rest)| is_token(sort) && is_token(rest)) {
+        return false;
+    }
     match essence.split_once('/') {
         Some(("image", sort)) => !sort.contains("svg") && !sort.contains("xml"),
         Some(("audio" | "video" | "font", sort)) => !sort.contains("xml"),
@@ -216,6 +225,13 @@ mod tests {
             "",
             "x",
             "multipart/x-mixed-replace",
+            "image/png,text/html",
+            "image/png;,text/html",
+            "text/plain;charset=utf-8, text/html",
+            "image/png; name=\"a\", text/html",
+            "image/png\ttext/html",
+            "image/png text/html",
+            "image/png/text/html",
         ] {
             assert!(!is_harmless(harmful), "{harmful}");
         }

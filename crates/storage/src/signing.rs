@@ -4,12 +4,14 @@
 
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, errors::ErrorKind};
-use kernel::{Error, Kind, Result};
+use kernel::{Error, Kind, PassKind, Result, Subject};
+use postgres::Sql;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::Storage;
+use crate::objects::value;
+use crate::{Caller, Storage};
 
 /// What the keys of links are derived for.
 const PURPOSE: &str = "links to objects";
@@ -71,6 +73,27 @@ impl Link {
 }
 
 impl Storage {
+    /// Returns how many seconds a link of the caller's is good, of those that he wants: a customer's and that of whoever has a link end with what
+    /// let him in, and after a while in any case, since that may end early.
+    pub(crate) async fn link_seconds(&self, caller: &Caller, wanted: u64) -> Result<u64> {
+        let Subject::Pass(pass) = caller.grant().principal().subject() else { return Ok(wanted) };
+        let mut sql = Sql::new("select ");
+        match pass.kind {
+            PassKind::ApiKey => return Ok(wanted),
+            PassKind::Portal => sql.text("s.expires_at from auth.portal_sessions s where s.company_id = ").bind(pass.company_id),
+            PassKind::Link => sql.text("s.expires_at from public.public_links s where s.company_id = ").bind(pass.company_id),
+        };
+        sql.text("::uuid and s.id = ").bind(pass.id).text("::uuid");
+        let rows = self.read(&self.itself("looks when a guest's session ends"), sql).await?;
+        let over = || Error::new(Kind::Forbidden, "AccessDenied", "What let you in is at its end");
+        let end: Timestamp = value(rows.first().ok_or_else(over)?, "expires_at")?;
+        let left = u64::try_from(end.as_second().saturating_sub(self.now().as_second())).unwrap_or(0);
+        if left == 0 {
+            return Err(over());
+        }
+        Ok(wanted.min(left).min(self.config().guest_link_time_s))
+    }
+
     /// Signs a link.
     pub(crate) fn sign(&self, link: &Link) -> Result<String> {
         let keys = self.auth().derived_keys(PURPOSE);

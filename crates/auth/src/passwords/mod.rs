@@ -129,8 +129,10 @@ impl Passwords {
     }
 }
 
-/// Gives this thread what requests leave of the processor that wait for no hash, so that a storm of sign-ins slows down itself alone. A low
+/// Gives this thread what requests leave of the processor that wait for no hash, so that a storm of sign-ins costs others little. A low
 /// priority would not be enough: whoever wakes up waits for the end of a slice of time also behind that, and idle work alone makes way at once.
+/// It makes way to PostgreSQL only within one control group, as of a service or a container: outside of one Linux may share the processor
+/// out by terminal session (`kernel.sched_autogroup_enabled`), and each backend is a session by itself.
 fn step_back() {
     let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
     if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {

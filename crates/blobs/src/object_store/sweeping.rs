@@ -17,6 +17,8 @@ use super::{ObjectStore, PAGE, SIGNED_FOR};
 const EVERY: Duration = Duration::from_hours(1);
 /// Pages of one look.
 const PAGES_MAX: usize = 10;
+/// Files that a store may refuse to give up before a look ends: it is away then.
+const REFUSED_MAX: u64 = 10;
 
 /// A file that was begun: its name in the bucket, by what its upload is known, and since when.
 struct Unfinished {
@@ -48,7 +50,7 @@ impl ObjectStore {
     /// Takes back what was begun longer ago than that.
     pub(super) async fn take_back_older(&self, age: SignedDuration) -> Result<usize> {
         let since = Timestamp::now().checked_sub(age).map_err(Error::internal)?;
-        let (mut count, mut after) = (0_usize, None::<(String, String)>);
+        let (mut count, mut refused, mut after) = (0_usize, 0_u64, None::<(String, String)>);
         for _page in 0..PAGES_MAX {
             let sign = || self.list_uploads(after.as_ref());
             let page = read(&self.text(self.ask(&Asked::new(Method::GET), sign).await?).await?)?;
@@ -56,8 +58,17 @@ impl ObjectStore {
                 let is_ours = upload.name.strip_prefix(self.prefix.as_str()).is_some_and(|name| name.parse::<BlobKey>().is_ok());
                 if is_ours && upload.begun_at <= since {
                     let sign = || self.bucket.abort_multipart_upload(self.credentials(), &upload.name, &upload.id).sign(SIGNED_FOR);
-                    self.ask(&Asked::new(Method::DELETE), sign).await?;
-                    count = count.saturating_add(1);
+                    // One that the store does not give up holds up no other; the next look asks again.
+                    match self.ask(&Asked::new(Method::DELETE), sign).await {
+                        Ok(_gone) => count = count.saturating_add(1),
+                        Err(error) => {
+                            refused = refused.saturating_add(1);
+                            tracing::warn!(code = error.code(), "a file in parts could not be taken back: {}", error.message());
+                            if refused >= REFUSED_MAX {
+                                return Err(error);
+                            }
+                        }
+                    }
                 }
             }
             after = page.next;

@@ -50,6 +50,31 @@ async fn a_suspended_company_is_closed_to_its_members() {
 }
 
 #[tokio::test]
+async fn a_company_chooses_its_looks_and_settings_and_nothing_that_the_platform_decides() {
+    let server = Server::new().await;
+    let (ann, carl) = (server.owner("ann").await, server.owner("carl").await);
+    let technician = server.member(&ann.company_id, "technician").await;
+    let row = format!("companies?id=eq.{}", ann.company_id);
+    let looks = json!({
+        "brand_primary_color": "#aa0033", "brand_secondary_color": "#001122", "brand_accent_color": "#ffcc00", "brand_font": "Inter",
+        "logo_url": "https://ann.example.com/logo.png", "logo_square_url": "https://ann.example.com/square.png",
+        "website_url": "https://ann.example.com", "ein": "12-3456789", "email_settings": { "reply_to": "desk@ann.example.com" },
+        "portal_settings": { "shows_prices": true }, "refund_settings": { "days": 14 }, "onboarding_data": { "step": "team" },
+        "onboarding_step_completed": { "team": true }, "onboarding_completion_percentage": 40
+    });
+    assert_eq!(server.patch(&ann, &row, looks.clone(), "").await.status, 204);
+    let names = looks.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>().join(",");
+    assert_eq!(server.get(&ann, &format!("{row}&select={names}")).await.ok(), json!([looks]));
+    assert_eq!(server.patch(&carl, &row, looks.clone(), "return=representation").await.ok(), json!([]));
+    assert_eq!(server.patch(&technician, &row, looks.clone(), "return=representation").await.ok(), json!([]));
+    assert_eq!(server.patch(&Server::nobody(), &row, looks, "").await.status, 401);
+    server.patch(&ann, &row, json!({ "brand_primary_color": "red" }), "").await.refused(400, "23514");
+    for decided in [json!({ "email_verified": true }), json!({ "stripe_subscription_status": "active" }), json!({ "deleted_at": null })] {
+        server.patch(&ann, &row, decided, "").await.refused(403, "42501");
+    }
+}
+
+#[tokio::test]
 async fn a_deleted_company_is_closed_and_comes_back_until_its_date() {
     let server = Server::new().await;
     let (ann, carl) = (server.owner("ann").await, server.owner("carl").await);

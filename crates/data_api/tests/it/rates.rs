@@ -214,7 +214,8 @@ async fn a_request_that_takes_its_time_holds_up_no_other_and_counts_all_the_same
     gate.batch_execute("select pg_advisory_lock(771)").await.unwrap();
     let held = async || server.post(&ann, "rpc/run_held", json!({ "gate": 771 }), "").await;
     let others = async {
-        let waiting = "select count(*)::integer from pg_locks where locktype = 'advisory' and objid = 771 and not granted";
+        let waiting = "select count(*)::integer from pg_locks where locktype = 'advisory' and objid = 771 and not granted
+                         and database = (select oid from pg_database where datname = current_database())";
         while gate.query_one(waiting, &[]).await.unwrap().get::<_, i32>(0) < 2 {
             tokio::task::yield_now().await;
         }
@@ -265,6 +266,13 @@ async fn of_twenty_calls_at_once_no_two_take_the_last_place() {
     let counted = "select string_agg(t.sum::text, ' ' order by t.sum) from (select sum(request_count) from public.api_rate_limits group by identifier_value) t";
     let counted: String = superuser.query_one(counted, &[]).await.unwrap().get(0);
     assert_eq!(counted, "6 7 7", "what came through is counted, and nothing else");
-    let gone = superuser.query_one("select count(*) from pg_locks where locktype = 'advisory' and granted", &[]).await.unwrap();
+    let gone = superuser
+        .query_one(
+            "select count(*) from pg_locks where locktype = 'advisory' and granted
+                        and database = (select oid from pg_database where datname = current_database())",
+            &[],
+        )
+        .await
+        .unwrap();
     assert_eq!(gone.get::<_, i64>(0), 0, "every gate is open again");
 }

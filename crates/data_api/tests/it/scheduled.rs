@@ -119,6 +119,21 @@ async fn what_a_member_may_not_have_done_is_no_schedule_either() {
 }
 
 #[tokio::test]
+async fn a_schedule_tells_of_nothing_that_whoever_made_it_may_not_read_any_more() {
+    let (server, ann, _bob) = shop().await;
+    let admin = server.member(&ann.company_id, "admin").await;
+    let id = server.post(&admin, "rpc/schedule_task", weekly("hi"), "").await.ok();
+    // It is about an invoice; he stays who he is but for that.
+    server.table("update app.cron_entries set payload = payload || '{\"invoice_id\": \"01900000-0000-7000-8000-000000000001\"}'").await;
+    let role = "update public.team_members set role = 'manager', permissions = '{\"cron:write\": true, \"invoices:read\": %}' where role in ('admin', 'manager')";
+    server.table(&role.replace('%', "false")).await;
+    assert_eq!(comes(&server, &id).await, "failed: whoever made it may not read any more what it is about");
+    server.table(&role.replace('%', "true")).await;
+    let now = comes(&server, &id).await;
+    assert!(!now.contains("may not"), "{now}");
+}
+
+#[tokio::test]
 async fn a_schedule_does_no_more_than_whoever_made_it_may() {
     let (server, ann, _bob) = shop().await;
     let admin = server.member(&ann.company_id, "admin").await;

@@ -194,6 +194,19 @@ async fn limits_are_said_by_the_service_while_everything_runs() {
     ] {
         set(&service, body).await.refused(422, code);
     }
+    // A program that works for one company says what is within it, and nothing of all or of its share.
+    let within = service.working_in(&ann.company_id);
+    assert_eq!(
+        set(&within, json!({ "limited": "running", "company_id": ann.company_id, "kind": "send_email", "value": 1 })).await.status,
+        204
+    );
+    for body in [
+        json!({ "limited": "running", "kind": "send_email", "value": 1 }),
+        json!({ "limited": "per_company", "kind": "send_email", "value": 1 }),
+        json!({ "limited": "weight", "company_id": ann.company_id, "value": 100 }),
+    ] {
+        set(&within, body).await.refused(403, "42501");
+    }
     // Shares are between companies: of none of them does anybody say his own.
     let mine = json!({ "limited": "weight", "company_id": ann.company_id, "value": 100 });
     set(&ann, mine.clone()).await.refused(403, "42501");

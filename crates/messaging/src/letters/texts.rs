@@ -11,11 +11,17 @@ use outbound::templates::Brand;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::rendering;
+
 const LAYOUT: &str = "letter.html";
 /// Steps that one text may take; ours take a few dozen.
 const FUEL: u64 = 20_000;
 const SUBJECT_MAX: usize = 200;
 const TEXT_MAX: usize = 20_000;
+/// Bytes of a text while it is written: its letters, each as long as it may be.
+const BYTES_MAX: usize = 4 * TEXT_MAX;
+/// Names that are told to be missing at once.
+const MISSING_MAX: usize = 20;
 
 /// A text.
 #[derive(Clone, Deserialize)]
@@ -95,6 +101,10 @@ impl Letters {
             }
         };
         let names = known(names, locale);
+        // What a company wrote is looked at before any of it is done.
+        if let Some(fault) = own.and_then(|own| own.subject.iter().chain([&own.body]).find_map(|text| rendering::fault(text))) {
+            return Err(unusable(name, fault));
+        }
         let subject = one_line(&self.render(name, subject, &names, is_strict)?);
         let text = self.render(name, body, &names, is_strict)?.trim().to_owned();
         for (part, letters, most) in [("subject", subject.chars().count(), SUBJECT_MAX), ("text", text.chars().count(), TEXT_MAX)] {
@@ -110,9 +120,8 @@ impl Letters {
 
     fn render(&self, name: &str, text: &str, names: &Map<String, Value>, is_strict: bool) -> Result<String> {
         let environment = if is_strict { &self.strict } else { &self.lenient };
-        match environment.render_str(text, names) {
-            // PostgreSQL's text has no zero, and neither has a mail.
-            Ok(said) => Ok(said.replace('\0', "\u{fffd}")),
+        match rendering::render(environment, text, names, BYTES_MAX) {
+            Ok(said) => Ok(said),
             Err(error) if error.kind() == ErrorKind::UndefinedError => {
                 let missing = self.missing(text, names);
                 let message = format!("The template {:?} needs {}.", cut(name), missing.join(", "));
@@ -128,10 +137,11 @@ impl Letters {
         let Ok(template) = self.strict.template_from_str(text) else { return vec![] };
         let mut unknown: Vec<String> = template.undeclared_variables(false).into_iter().filter(|name| !names.contains_key(name)).collect();
         unknown.sort_unstable();
+        unknown.truncate(MISSING_MAX);
         let is_printed = |name: &&String| {
             let mut others = names.clone();
             others.extend(unknown.iter().filter(|other| other != name).map(|other| (other.clone(), Value::from(""))));
-            template.render(&others).is_err_and(|error| error.kind() == ErrorKind::UndefinedError)
+            rendering::render(&self.strict, text, &others, BYTES_MAX).is_err_and(|error| error.kind() == ErrorKind::UndefinedError)
         };
         let printed: Vec<String> = unknown.iter().filter(is_printed).cloned().collect();
         if printed.is_empty() { unknown } else { printed }

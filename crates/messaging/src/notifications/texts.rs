@@ -10,6 +10,8 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::rendering;
+
 const MAIL: &str = "mail.html";
 /// Steps that one text may take; the longest of ours takes a few hundred.
 const FUEL: u64 = 20_000;
@@ -122,6 +124,10 @@ impl Texts {
     }
 
     fn own(&self, saying: &Saying<'_>, locale: &str, own: &Own) -> Result<Said, String> {
+        // Looked at before any of it is done.
+        if let Some(fault) = own.subject.iter().chain([&own.body]).find_map(|text| rendering::fault(text)) {
+            return Err(fault);
+        }
         let body = self.render(&own.body, saying.params).map_err(|error| error.to_string())?;
         if body.trim().is_empty() {
             return Err("it says nothing".to_owned());
@@ -166,8 +172,7 @@ impl Texts {
     }
 
     fn render(&self, text: &str, params: &Value) -> std::result::Result<String, minijinja::Error> {
-        // PostgreSQL's text has no zero.
-        Ok(self.environment.render_str(text, minijinja::Value::from_serialize(params))?.replace('\0', "\u{fffd}"))
+        rendering::render(&self.environment, text, params, 4 * MAIL_MAX)
     }
 }
 
@@ -241,7 +246,7 @@ mod tests {
         assert!(said.note.unwrap().starts_with("the company's text in en cannot be used"));
         let loops =
             json!({ "en": { "subject": "", "body": "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}" } });
-        assert!(say("in_app", "en", &loops).note.unwrap().contains("fuel"));
+        assert!(say("in_app", "en", &loops).note.unwrap().contains("is none of"));
         let long = json!({ "en": { "subject": "s".repeat(400), "body": "b".repeat(900) } });
         let said = say("in_app", "en", &long);
         assert_eq!((said.subject.chars().count(), said.body.chars().count()), (200, 500));

@@ -106,3 +106,22 @@ async fn whoever_wants_no_more_of_a_topic_by_mail_is_asked_nothing_else() {
     assert!(shop.decided(&ann).await.contains(&"customer_message email sent company_mandatory".to_owned()));
     assert_eq!(shop.ask(last).await, "null", "it was sent");
 }
+
+#[tokio::test]
+async fn amounts_are_written_in_the_minor_units_of_their_currency() {
+    let shop = shop().await;
+    for (minor, currency, locale, shown) in [
+        (123_450, "USD", "en", "1,234.50 USD"),
+        (-99, "EUR", "en", "-0.99 EUR"),
+        (123_450, "EUR", "de-AT", "1.234,50 EUR"),
+        (1_000_000, "JPY", "en", "1,000,000 JPY"),
+        (1_000_000, "CLP", "es", "1.000.000 CLP"),
+        (1_234_567, "KWD", "en", "1,234.567 KWD"),
+        (0, "TND", "de", "0,000 TND"),
+    ] {
+        let call = format!("app.shown_amount('{minor}', '{currency}', '{locale}')");
+        assert_eq!(shop.ask(&format!("select {call}")).await, shown, "{call}");
+        assert_eq!(kernel::shown_amount(minor, currency, locale), shown, "a letter says the same");
+    }
+    assert_eq!(shop.ask("select app.shown_amount('5', null, 'en')").await, "0.05 USD");
+}

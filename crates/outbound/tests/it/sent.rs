@@ -162,6 +162,27 @@ async fn what_was_asked_for_waits_for_no_letters_and_companies_take_turns() {
     assert_eq!([to("code@"), to("of-miller@"), to("of-baker1@"), to("of-baker2@")], [1, 1, 1, 0], "{:?}", arrived.lock().unwrap());
 }
 
+#[tokio::test]
+async fn a_company_waits_for_no_others_letters_where_one_is_taken_at_a_time() {
+    let (smtp_port, arrived) = mail_server().await;
+    let outbox = OutboxConfig { batch_rows: 1, ..OutboxConfig::default() };
+    let post = Post::new(OutboundConfig { outbox, ..by_smtp(smtp_port) }).await;
+    let (baker, miller) = (post.company("baker").await, post.company("miller").await);
+    for number in 1..=20 {
+        let recipient = format!("of-baker{number}@example.com");
+        let letter = Posting { company_id: Some(baker), recipient: &recipient, is_asked: false, ..posting() };
+        assert_eq!(post.put_as(letter).await.unwrap(), Asked::Taken);
+    }
+    assert_eq!(post.pass().await.sent, 1);
+    let letter = Posting { company_id: Some(miller), recipient: "of-miller@example.com", is_asked: false, ..posting() };
+    assert_eq!(post.put_as(letter).await.unwrap(), Asked::Taken);
+    assert_eq!(post.pass().await.sent, 1);
+    let to = |name: &str| arrived.lock().unwrap().iter().filter(|text| text.contains(&format!("To: {name}"))).count();
+    assert_eq!((to("of-miller@"), to("of-baker")), (1, 1), "{:?}", arrived.lock().unwrap());
+    assert_eq!(post.pass().await.sent, 1);
+    assert_eq!((to("of-miller@"), to("of-baker")), (1, 2));
+}
+
 /// A mail server that does not answer for one address does for the next.
 #[tokio::test]
 async fn a_message_that_takes_its_time_holds_back_no_other() {

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use operations::{Manifest, Original, RecoveryKey, Store, Target, Vault, Wanted};
+use operations::{BackupKind, Manifest, Original, RecoveryKey, Store, Target, Vault, Wanted};
 use postgres::cluster::Cluster;
 
 use super::own::Own;
-use super::{CliError, say};
+use super::{CliError, dumps, say};
 use crate::backups;
 use crate::config::Settings;
 use crate::start::{DataFolder, State, database};
@@ -87,10 +87,11 @@ impl Key {
 
 impl Backup {
     pub(super) async fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
-        private(settings)?;
         match &self.command {
+            Command::Create if !settings.uses_private_cluster() => dumps::create(settings).await,
             Command::Create => create(settings).await,
             Command::List { key } => list(&key.vault(settings)?).await,
+            Command::Verify { deep: true, .. } | Command::Drill if !settings.uses_private_cluster() => Err(elsewhere()),
             Command::Verify { id, deep, key } => verify(settings, &key.vault(settings)?, id.as_deref(), *deep).await,
             Command::Drill => drill(settings).await,
             Command::Key => {
@@ -101,13 +102,10 @@ impl Backup {
     }
 }
 
-/// Refuses where the database is somebody else's.
-pub(super) fn private(settings: &Settings) -> Result<(), CliError> {
-    if settings.uses_private_cluster() {
-        return Ok(());
-    }
-    let message = "the database of DATABASE_URL is backed up where it runs; docs/backups.md says how";
-    Err(CliError::refused("backup_of_private_cluster_only", message))
+/// Says what a dump is not enough for.
+pub(super) fn elsewhere() -> CliError {
+    let message = "the database of DATABASE_URL is dumped whole, and restored into an empty database; docs/backups.md says how";
+    CliError::refused("backup_of_private_cluster_only", message)
 }
 
 /// A cluster that runs: the server's, or one that was started for the command.
@@ -141,7 +139,7 @@ impl Ground {
 }
 
 /// Writes down what became of it, where the schema is there for that.
-async fn write_down(settings: &Settings, entry: operations::Entry) {
+pub(super) async fn write_down(settings: &Settings, entry: operations::Entry) {
     let noted = async {
         let own = Own::connect(settings).await?;
         let outcome = own.run(None, "writes down what became of a backup", backups::note(entry)).await;
@@ -186,8 +184,12 @@ async fn list(vault: &Vault) -> Result<ExitCode, CliError> {
 }
 
 fn line(manifest: &Manifest) -> String {
-    let Manifest { id, source, started_at, finished_at, major, .. } = manifest;
-    format!("{id}  cluster {source}, PostgreSQL {major}, begun {started_at}, complete {finished_at}, {} bytes", manifest.bytes())
+    let Manifest { id, kind, source, started_at, finished_at, major, .. } = manifest;
+    let of = match kind {
+        BackupKind::Base => "cluster",
+        BackupKind::Dump => "dump of database",
+    };
+    format!("{id}  {of} {source}, PostgreSQL {major}, begun {started_at}, complete {finished_at}, {} bytes", manifest.bytes())
 }
 
 async fn verify(settings: &Settings, vault: &Vault, id: Option<&str>, deep: bool) -> Result<ExitCode, CliError> {

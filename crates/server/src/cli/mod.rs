@@ -11,6 +11,7 @@ mod company_archives;
 mod completions;
 mod cron;
 mod doctor;
+mod dumps;
 mod import;
 mod keys;
 mod mail;

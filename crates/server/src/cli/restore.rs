@@ -11,7 +11,7 @@ use clap::Args;
 use jiff::Timestamp;
 use operations::{Target, Vault, Wanted};
 
-use super::{CliError, backup, say};
+use super::{CliError, backup, dumps, say};
 use crate::config::Settings;
 use crate::start::{DataFolder, StartError, database, switch};
 
@@ -56,7 +56,11 @@ pub(super) struct Restore {
 
 impl Restore {
     pub(super) async fn run(self, settings: Settings) -> Result<ExitCode, CliError> {
-        backup::private(&settings)?;
+        if !settings.uses_private_cluster() {
+            let is_whole = self.latest && self.into.is_none();
+            let (id, source) = (self.backup.as_deref(), self.cluster.as_deref());
+            return if is_whole { dumps::restore(&settings, &self.key, id, source).await } else { Err(backup::elsewhere()) };
+        }
         let target = match (&self.to, &self.to_checkpoint) {
             (Some(time), _) => Target::Time(*time),
             (_, Some(name)) => Target::Checkpoint(name.clone()),

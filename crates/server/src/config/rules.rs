@@ -29,6 +29,9 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     maintenance(settings, &mut rule);
     let filter = tracing_subscriber::EnvFilter::try_new(&settings.log.filter);
     rule("log.filter", filter.is_ok(), "allowed: a level (error, warn, info, debug, trace) or target=level pairs with commas");
+    // What is on its way into a store would be taken back before it has come.
+    let patience = settings.storage.upload_time_s <= u64::from(settings.blobs.unfinished_hours).saturating_mul(3600);
+    rule("blobs.unfinished_hours", patience, "allowed: no less than storage.upload_time_s");
     // Whoever holds the service key would read everybody's links and codes.
     let captures = settings.outbound.capture == Some(true) && !settings.is_development();
     rule("outbound.capture", !captures, "allowed: true in development alone");

@@ -9,7 +9,7 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::Method;
+use http::{Method, StatusCode};
 use kernel::Error;
 use observe::Signals;
 use tracing::Span;
@@ -58,7 +58,8 @@ impl Observation {
         let error = response.extensions().get::<Arc<Error>>();
         let route = response.extensions().get::<Route>().map(|route| &*route.0);
         let status = response.status().as_u16();
-        if let Some(error) = error.filter(|_| status >= 500) {
+        // What is not offered is the caller's matter, however its status is numbered.
+        if let Some(error) = error.filter(|_| status >= 500 && status != StatusCode::NOT_IMPLEMENTED.as_u16()) {
             let source = chain(error);
             tracing::error!(code = error.code(), status, path = self.path, source, "the request failed: {}", error.message());
         }

@@ -2,6 +2,7 @@
 //!
 //! `ALERTS_INTERVAL` is the number of seconds between two looks: 1 unless told otherwise; with more, rules hold as they are delivered.
 
+use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -242,16 +243,17 @@ async fn every_rule_is_told_of_when_it_is_broken() {
     note("slot_lag", taker.until("Log that PostgreSQL keeps for the slot that lags most").await);
     house.execute(&format!("select pg_drop_replication_slot('{slot}')")).await;
 
-    // A disk that fills while one looks.
-    house.execute("update app.alert_rules set window_s = 60, hold_s = 0 where name = 'disk_forecast'").await;
+    // A disk that fills while one looks, and for as long as one waits: with few looks a straight line needs a while.
+    let window = (interval() * 6).max(60);
+    house.execute(&format!("update app.alert_rules set window_s = {window}, hold_s = 0 where name = 'disk_forecast'")).await;
     house.enable("disk_forecast", "8000").await;
     let (begun, filler) = (Instant::now(), house.folder.path().join("filler"));
-    let mut text = Vec::new();
+    let mut file = std::fs::File::create(&filler).unwrap();
+    // Not without end, whatever else happens on the disk.
+    let piece = vec![7; 800_000_000 / usize::try_from(patience().as_secs() * 5).unwrap()];
     while !taker.has("Until the disk is full, as it fills now") {
         assert!(begun.elapsed() < patience(), "never told of the disk");
-        // Not without end, whatever else happens on the disk.
-        text.resize((text.len() + 4_000_000).min(800_000_000), 7);
-        std::fs::write(&filler, &text).unwrap();
+        file.write_all(&piece).unwrap();
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     note("disk_forecast", begun.elapsed());

@@ -19,6 +19,8 @@ mod database;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod dumps;
+#[cfg(test)]
 mod edge;
 #[cfg(test)]
 mod examples;

@@ -70,6 +70,7 @@ impl Storage {
             user_metadata: instead.user_metadata,
             upsert,
             length: Some(object.size),
+            again: None,
         };
         let place = self.admit(caller, &upload).await?;
         if self.company_of(&object).await? != place.company {

@@ -87,7 +87,8 @@ impl Storage {
         sql.text(
             "),
              found as (
-               select o.*, substr(o.name, length(g.folder) + 1) as rest from storage.objects o, given g
+               select o.id, o.updated_at, o.created_at, o.last_accessed_at, o.metadata,
+                      substr(o.name, length(g.folder) + 1) as rest from storage.objects o, given g
                 where o.bucket_id = g.bucket and o.name collate \"C\" >= g.least
                   and (g.most = '' or o.name collate \"C\" <= g.most || chr(1114111))
                   and starts_with(lower(o.name), lower(g.folder)) and starts_with(lower(substr(o.name, length(g.folder) + 1)), g.search)),
@@ -119,7 +120,9 @@ impl Storage {
         let prefix = listing.prefix.clone().unwrap_or_default();
         let mut sql = Sql::new("with given as (select ");
         sql.bind(bucket).text("::text as bucket, ").bind(prefix).text("::text as prefix, ");
-        sql.bind(listing.with_delimiter.unwrap_or(false)).text("::boolean as is_delimited), found as (select o.*, ");
+        sql.bind(listing.with_delimiter.unwrap_or(false)).text("::boolean as is_delimited), found as (");
+        // By their names: whoever is a guest reads these columns and no others.
+        sql.text("select o.id, o.name, o.updated_at, o.created_at, o.last_accessed_at, o.metadata, ");
         sql.text(sorting.text).text(
             " as place, case when g.is_delimited and strpos(substr(o.name, length(g.prefix) + 1), '/') > 0
                           then g.prefix || split_part(substr(o.name, length(g.prefix) + 1), '/', 1) || '/' end as folder

@@ -39,6 +39,8 @@ pub struct Upload {
     pub upsert: bool,
     /// How many bytes are said to come.
     pub length: Option<u64>,
+    /// The file that it was before and is again, where it is brought back.
+    pub again: Option<Uuid>,
 }
 
 /// What holds for an upload in its bucket.
@@ -126,10 +128,14 @@ impl Object {
     const COLUMNS: &str = "o.id, o.bucket_id, o.name, v.id as version, v.blob_key, v.bytes, v.content_type, v.cache_control, v.etag,
         o.user_metadata, o.created_at, v.created_at as modified_at, b.public as is_public";
 
-    /// What must be true of it beside that: a file that a row gives a time is over with it.
+    /// What must be true of it beside that: a file that a row gives a time is over with it, unless another row has it that lives.
     const LIVES: &str =
-        " not exists (select from public.file_storage f where f.company_id = v.company_id and f.storage_bucket = o.bucket_id
-        and f.storage_path = o.name and f.expires_at <= now())";
+        " (not exists (select from public.file_storage f where f.company_id = v.company_id and f.storage_bucket = o.bucket_id
+          and f.storage_path = o.name and f.object_id = o.id and f.expires_at <= now())
+        or exists (select from public.file_storage f where f.company_id = v.company_id and f.storage_bucket = o.bucket_id
+          and f.storage_path = o.name and f.object_id = o.id and f.deleted_at is null and coalesce(f.expires_at > now(), true))
+        or exists (select from public.attachments a where a.company_id = v.company_id and a.storage_bucket = o.bucket_id
+          and a.storage_path = o.name and a.object_id = o.id and a.deleted_at is null))";
 
     fn read(row: &Row) -> Result<Self> {
         let bytes: i64 = value(row, "bytes")?;

@@ -16,8 +16,11 @@ use crate::{Caller, Storage};
 impl Storage {
     /// Brings an object back as it was when it was removed last, or as one of its versions was. It gets a version of its own.
     pub(crate) async fn restore(&self, caller: &Caller, bucket: &str, name: &str, version: Option<&str>) -> Result<Stored> {
-        let mut sql =
-            Sql::new("select v.blob_key, v.bytes, v.etag, v.content_type, v.cache_control, v.user_metadata from app.object_versions v");
+        let mut sql = Sql::new(
+            "select v.blob_key, v.bytes, v.etag, v.content_type, v.cache_control, v.user_metadata,
+                 (select v.object_id where not exists (select from storage.objects o where o.id = v.object_id)) as again
+               from app.object_versions v",
+        );
         sql.text(" where v.bucket_id = ").bind(bucket).text("::text and v.name = ").bind(name).text("::text and v.ended_at is not null");
         match version {
             Some(version) => sql.text(" and v.id = ").bind(version).text("::text"),
@@ -35,6 +38,8 @@ impl Storage {
             user_metadata: found.map_or(Ok(None), |row| value::<Option<Value>>(row, "user_metadata"))?,
             upsert: version.is_some(),
             length: None,
+            // Rows that meant it mean it again.
+            again: found.map_or(Ok(None), |row| value(row, "again"))?,
         };
         // Whoever may not write there does not learn whether something was.
         self.admit(caller, &upload).await?;

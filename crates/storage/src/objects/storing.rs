@@ -131,6 +131,10 @@ impl Storage {
         if upload.content_type.len() > HEADER_MAX || upload.cache_control.len() > HEADER_MAX {
             return Err(Error::new(Kind::BadRequest, "InvalidRequest", "A header of the object has more than 255 letters"));
         }
+        // A browser takes the last of several types in one header: what the bucket allows would be another than what is shown.
+        if upload.content_type.contains(',') {
+            return Err(failure::no_such_type(&upload.content_type));
+        }
         let row = &self.bucket_of(upload).await?;
         let limit: Option<i64> = value(row, "file_size_limit")?;
         let limit = limit.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(u64::MAX);
@@ -202,7 +206,9 @@ pub(super) fn facts(upload: &Upload, bytes: u64, etag: &str, now: jiff::Timestam
 
 /// The statement that writes the row. It reads nothing back: whoever may write may not be one who reads.
 fn row(caller: &Caller, upload: &Upload, version: &str, metadata: &Value) -> Sql {
-    let mut sql = Sql::new("insert into storage.objects (bucket_id, name, owner, owner_id, metadata, user_metadata, version) values (");
+    let mut sql =
+        Sql::new("insert into storage.objects (id, bucket_id, name, owner, owner_id, metadata, user_metadata, version) values (coalesce(");
+    sql.bind(upload.again).text("::uuid, gen_random_uuid()), ");
     sql.bind(upload.bucket.as_str()).text("::text, ").bind(upload.name.as_str()).text("::text, ");
     sql.bind(caller.owner()).text("::uuid, coalesce(").bind(caller.owner()).text("::uuid::text, auth.jwt() ->> 'sub'), ");
     sql.bind(metadata.clone()).text("::jsonb, ").bind(upload.user_metadata.clone()).text("::jsonb, ").bind(version).text("::text)");

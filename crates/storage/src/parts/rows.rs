@@ -12,8 +12,6 @@ use super::{Begin, Begun, Part, Protocol, Unfinished, moved_on, no_such_upload};
 use crate::objects::value;
 use crate::{Caller, Place, Storage, Upload};
 
-/// Uploads that are forgotten whenever one begins.
-const FORGOTTEN_AT_ONCE: i64 = 50;
 /// Hours that parts stay longer than their upload, which may be at its end.
 const GRACE_HOURS: i64 = 24;
 
@@ -23,14 +21,6 @@ impl Storage {
         let (upload, said) = begun;
         let place = self.admit(caller, &upload).await?;
         let itself = self.itself("begins an upload in parts");
-        let mut forget =
-            Sql::new("delete from app.part_uploads u where u.id in (select x.id from app.part_uploads x where x.expires_at < ");
-        forget
-            .bind(self.now())
-            .text("::timestamptz order by x.expires_at limit ")
-            .amount(FORGOTTEN_AT_ONCE)
-            .text(" for update skip locked)");
-        self.write(&itself, forget).await?;
         let id = Uuid::new_v4();
         let begun = self.write(&itself, self.beginning(id, (protocol, asker), (caller, place), (&upload, said))?).await?;
         if begun.is_empty() {
@@ -222,6 +212,7 @@ impl Begun {
                 user_metadata: value(row, "user_metadata")?,
                 upsert: value(row, "upsert")?,
                 length,
+                again: None,
             },
             said: value(row, "said")?,
             received: count("received")?,

@@ -114,11 +114,7 @@ impl Storage {
             return Err(Error::new(Kind::BadRequest, "upload_parts_too_many", message));
         }
         if begun.others_bytes.saturating_add(begun.received) > config.open_bytes_max {
-            return Err(Error::new(
-                Kind::Status(507),
-                "uploads_too_large",
-                "Bring the uploads to an end that were begun, or take them back",
-            ));
+            return Err(uploads_too_large());
         }
         let key = self.intend_part(begun).await?;
         match self.blobs().put(&key, source.next(bytes_max), bytes_max).await {
@@ -137,15 +133,19 @@ impl Storage {
 }
 
 impl Storage {
+    /// Refuses more bytes than somebody's unfinished uploads may have together, before any of them is read.
+    pub(crate) fn has_room(&self, begun: &Begun, bytes: u64) -> Result<()> {
+        if begun.others_bytes.saturating_add(begun.received).saturating_add(bytes) > self.config().parts.open_bytes_max {
+            return Err(uploads_too_large());
+        }
+        Ok(())
+    }
+
     /// Puts one part whole, or nothing of it. Returns its blob and its bytes.
     pub(crate) async fn put_part(&self, begun: &Begun, content: BlobStream, bytes_max: u64) -> Result<(BlobKey, u64)> {
         let config = &self.config().parts;
         if begun.parts > config.count_max || begun.others_bytes.saturating_add(begun.received) > config.open_bytes_max {
-            return Err(Error::new(
-                Kind::Status(507),
-                "uploads_too_large",
-                "Bring the uploads to an end that were begun, or take them back",
-            ));
+            return Err(uploads_too_large());
         }
         let key = self.intend_part(begun).await?;
         match self.blobs().put(&key, content, bytes_max).await {
@@ -156,6 +156,10 @@ impl Storage {
             }
         }
     }
+}
+
+fn uploads_too_large() -> Error {
+    Error::new(Kind::Status(507), "uploads_too_large", "Bring the uploads to an end that were begun, or take them back")
 }
 
 pub(super) fn length(piece: &Bytes) -> u64 {

@@ -38,9 +38,14 @@ pub(super) async fn authenticated(
     let object = if is_known(&parts.headers) {
         storage.info_of_any(&caller, (&bucket, &name), (version, true)).await?
     } else {
-        storage.info_of(&caller, &bucket, &name, version).await.map_err(|_none| failure::no_such_bucket())?
+        storage.info_of(&caller, &bucket, &name, version).await.map_err(hidden)?
     };
     serve_known(&storage, object, wish, parts).await
+}
+
+/// Of what is not there it is not told whether its bucket is. What fails is no such answer.
+fn hidden(error: Error) -> Error {
+    if matches!(error.code(), "NoSuchKey" | "NoSuchBucket") { failure::no_such_bucket() } else { error }
 }
 
 /// The middleware of what stands in `router`: a token that is not good hides nothing of what is public, and opens nothing else.

@@ -1,6 +1,6 @@
 //! Making links: to read one object or many, and to write one.
 //!
-//! Invariant: nobody has a link made to what he may not read, or to where he may not write, himself.
+//! Invariant: nobody has a link made to what he may not read, or to where he may not write, himself; a guest's ends with what let him in.
 
 use axum::Json;
 use axum::body::Body;
@@ -28,7 +28,7 @@ pub(super) struct Wanted {
 
 pub(super) async fn sign(State(storage): State<Storage>, caller: Caller, Named { bucket, name }: Named, body: Body) -> Result<Json<Value>> {
     let wanted: Wanted = read(&storage, body).await?;
-    let seconds = seconds(&storage, wanted.expires_in)?;
+    let seconds = storage.link_seconds(&caller, seconds(&storage, wanted.expires_in)?).await?;
     let transformations = made_of_it(&storage, wanted.transform)?;
     storage.info(&caller, &bucket, &name).await?;
     let mut link = Link::reading(&bucket, &name, storage.now(), seconds);
@@ -43,7 +43,7 @@ pub(super) async fn sign_many(
     body: Body,
 ) -> Result<Json<Vec<Value>>> {
     let wanted: Wanted = read(&storage, body).await?;
-    let seconds = seconds(&storage, wanted.expires_in)?;
+    let seconds = storage.link_seconds(&caller, seconds(&storage, wanted.expires_in)?).await?;
     let names_max = storage.config().names_max;
     if wanted.paths.is_empty() || wanted.paths.len() > names_max {
         return Err(Error::new(Kind::BadRequest, "InvalidRequest", format!("paths: allowed are 1 to {names_max} names")));
@@ -68,7 +68,8 @@ pub(super) async fn sign_upload(
 ) -> Result<Json<Value>> {
     let upsert = headers.get("x-upsert").is_some_and(|said| said == "true");
     storage.admit_somehow(&caller, &upload(&bucket, &name, upsert)).await?;
-    let mut link = Link::reading(&bucket, &name, storage.now(), storage.config().upload_link_time_s);
+    let seconds = storage.link_seconds(&caller, storage.config().upload_link_time_s).await?;
+    let mut link = Link::reading(&bucket, &name, storage.now(), seconds);
     link.for_use = Use::Write;
     link.upsert = upsert;
     link.owner = caller.owner();
@@ -97,6 +98,7 @@ fn upload(bucket: &str, name: &str, upsert: bool) -> Upload {
         user_metadata: None,
         upsert,
         length: None,
+        again: None,
     }
 }
 

@@ -93,6 +93,7 @@ async fn take_whole(
         user_metadata,
         upsert,
         length: said(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+        again: None,
     };
     storage.store(caller, upload, pieces(body)).await
 }
@@ -127,7 +128,7 @@ async fn take_form(
             None => {
                 let said = field.content_type().map(ToString::to_string);
                 let content_type = content_type.or(said).unwrap_or_else(|| "application/octet-stream".to_owned());
-                let upload = Upload { bucket, name, content_type, cache_control, user_metadata, upsert, length: None };
+                let upload = Upload { bucket, name, content_type, cache_control, user_metadata, upsert, length: None, again: None };
                 let content = field.map(|piece| piece.map_err(broken)).boxed();
                 return storage.store(caller, upload, content).await;
             }

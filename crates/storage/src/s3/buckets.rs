@@ -50,7 +50,7 @@ pub(super) async fn versioning(request: &Request) -> Result<Response> {
 }
 
 pub(super) async fn create(request: &Request) -> Result<Response> {
-    let is_public = request.header("x-amz-acl").is_some_and(|acl| matches!(acl, "public-read" | "public-read-write"));
+    let is_public = super::objects::is_public(request.header("x-amz-acl"))?;
     let wanted = serde_json::from_value(serde_json::json!({ "id": request.bucket, "public": is_public })).map_err(Error::internal)?;
     request.storage.create_bucket(&request.caller, &wanted).await?;
     let mut response = Response::new(Body::empty());

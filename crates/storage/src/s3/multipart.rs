@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::answer::Xml;
 use super::asked::{Request, elements, invalid, malformed_xml, unescaped};
 use super::checksum::Sum;
-use super::objects::{COPY_SOURCE, empty};
+use super::objects::{COPY_SOURCE, check_source, empty};
 use super::signature::{hex, unhex};
 use crate::parts::{Begun, Part, Protocol, no_such_upload};
 
@@ -51,7 +51,16 @@ async fn take_copy(request: &Request, number: u64) -> Result<Response> {
     let begun = begun(request).await?;
     let source = request.copy_source()?;
     let object = request.source(&source).await?;
+    check_source(request, &object)?;
     let range = request.header("x-amz-copy-source-range").map(|said| range_of(said, object.size)).transpose()?;
+    // What has no room is not read at all: neither beside what else is unfinished nor in the company's quota. The part whose place it takes makes room for it.
+    let wanted = range.as_ref().map_or(object.size, |range| range.end.saturating_sub(range.start));
+    request.storage.has_room(&begun, wanted)?;
+    let there = request.storage.parts_of(begun.id, number.checked_sub(1), 1).await?;
+    let replaced = there.first().filter(|part| part.position == number).map_or(0, |part| part.bytes);
+    let mut upload = begun.upload.clone();
+    upload.length = Some(begun.received.saturating_add(wanted).saturating_sub(replaced));
+    request.settle(&mut upload).await?;
     let opened = request.storage.open_found(object, range).await?;
     let part = put(request, &begun, number, opened.content.boxed()).await?;
     let document = Xml::document("CopyPartResult", |xml| {

@@ -28,6 +28,8 @@ const INSTEAD: [(&str, HeaderName); 6] = [
     ("response-cache-control", header::CACHE_CONTROL),
     ("response-expires", header::EXPIRES),
 ];
+/// What holds an empty folder open.
+const PLACEHOLDER: &str = ".emptyFolderPlaceholder";
 /// Names that one request deletes.
 const DELETED_MAX: usize = 1000;
 
@@ -44,6 +46,29 @@ pub(super) fn etag_of(etag: &str) -> String {
     if etag.contains('-') { etag.to_owned() } else { format!("{etag}-1") }
 }
 
+/// Returns under which name a key stands: a folder by what holds it open.
+fn placed(key: &str) -> String {
+    if key.ends_with('/') { format!("{key}{PLACEHOLDER}") } else { key.to_owned() }
+}
+
+/// Returns the key under which a name is told to whoever asked for the folder.
+fn told(name: &str) -> &str {
+    name.strip_suffix(PLACEHOLDER).filter(|folder| folder.ends_with('/')).unwrap_or(name)
+}
+
+/// Reads whether what is made is to be public, as a bucket is: who may what is said by policies, and everybody writes nowhere.
+pub(super) fn is_public(acl: Option<&str>) -> Result<bool> {
+    match acl.unwrap_or("private") {
+        "private" | "bucket-owner-full-control" | "bucket-owner-read" | "" => Ok(false),
+        "public-read" => Ok(true),
+        _ => Err(Error::new(
+            Kind::BadRequest,
+            "AccessControlListNotSupported",
+            "x-amz-acl is private or public-read here; policies say more",
+        )),
+    }
+}
+
 /// Answers with nothing but a status.
 pub(super) fn empty(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());
@@ -54,6 +79,7 @@ pub(super) fn empty(status: StatusCode) -> Response {
 impl Request {
     /// What is uploaded, as the headers say. A program of S3 that writes where something is replaces it, if it may.
     pub(super) async fn upload(&self, name: Option<String>) -> Result<Upload> {
+        is_public(self.header("x-amz-acl"))?;
         let mut meta = Map::new();
         for (name, value) in &self.parts.headers {
             if let (Some(name), Ok(value)) = (name.as_str().strip_prefix(META), value.to_str()) {
@@ -74,6 +100,7 @@ impl Request {
             user_metadata,
             upsert: false,
             length: None,
+            again: None,
         };
         self.settle(&mut upload).await?;
         Ok(upload)
@@ -138,11 +165,10 @@ impl CopySource {
 pub(super) async fn put(request: &Request, body: Body) -> Result<Response> {
     let length = request.length()?;
     // A folder, which there is none of here but in names: what holds an empty one open stands in it.
-    let placed = match request.key.ends_with('/') {
-        true if length.unwrap_or(0) > 0 => return Err(naming::invalid_key(&request.key)),
-        true => Some(format!("{}.emptyFolderPlaceholder", request.key)),
-        false => None,
-    };
+    if request.key.ends_with('/') && length.unwrap_or(0) > 0 {
+        return Err(naming::invalid_key(&request.key));
+    }
+    let placed = Some(placed(&request.key));
     let mut upload = request.upload(placed).await?;
     upload.length = length;
     request.storage.admit(&request.caller, &upload).await?;
@@ -154,7 +180,7 @@ pub(super) async fn put(request: &Request, body: Body) -> Result<Response> {
 
 pub(super) async fn get(request: &Request) -> Result<Response> {
     let version = request.asked("versionId").filter(|version| !version.is_empty());
-    let object = request.version_of(&request.bucket, &request.key, version).await?;
+    let object = request.version_of(&request.bucket, &placed(&request.key), version).await?;
     let object = Object { etag: etag_of(&object.etag), ..object };
     let meta = object.user_metadata.clone();
     let asked = serving::Asked::new(&request.parts.method, request.parts.headers.clone());
@@ -213,7 +239,7 @@ pub(super) async fn copy(request: &Request) -> Result<Response> {
 }
 
 /// Holds an object to what is demanded of it before it is copied.
-fn check_source(request: &Request, object: &Object) -> Result<()> {
+pub(super) fn check_source(request: &Request, object: &Object) -> Result<()> {
     let tags = |name: &str| {
         request.header(name).map(|said| {
             said.split(',').any(|tag| matches!(tag.trim().trim_matches('"'), "*") || tag.trim().trim_matches('"') == etag_of(&object.etag))
@@ -244,7 +270,7 @@ pub(super) async fn delete(request: &Request) -> Result<Response> {
     if request.asked("versionId").is_some_and(|version| version != NULL_VERSION) {
         return Err(not_implemented("Taking one version away"));
     }
-    let names = [request.key.clone()];
+    let names = [placed(&request.key)];
     request.storage.check_bucket(&request.bucket).await?;
     request.storage.remove(&request.caller, &request.bucket, &names).await?;
     let left = request.storage.readable(&request.caller, &request.bucket, &names).await?;
@@ -256,7 +282,7 @@ pub(super) async fn delete_many(request: &Request, body: Body) -> Result<Respons
     let is_quiet = elements(&document, "Quiet")?.first().is_some_and(|said| said.trim() == "true");
     let (mut names, mut former) = (Vec::new(), Vec::new());
     for object in elements(&document, "Object")? {
-        let name = unescaped(elements(object, "Key")?.first().ok_or_else(malformed_xml)?)?;
+        let name = placed(&unescaped(elements(object, "Key")?.first().ok_or_else(malformed_xml)?)?);
         let is_present = elements(object, "VersionId")?.first().is_none_or(|version| matches!(version.trim(), "" | NULL_VERSION));
         if is_present { &mut names } else { &mut former }.push(name);
     }
@@ -273,14 +299,14 @@ pub(super) async fn delete_many(request: &Request, body: Body) -> Result<Respons
             xml.inside("Error", |xml| _ = xml.text("Key", name).text("Code", code).text("Message", why));
         };
         for name in names.iter().filter(|name| left.contains(*name)) {
-            refused(name, "AccessDenied", "Access Denied");
+            refused(told(name), "AccessDenied", "Access Denied");
         }
         // As a delete of its own: the present one stays.
         for name in &former {
-            refused(name, "NotImplemented", "Taking one version away is not known here");
+            refused(told(name), "NotImplemented", "Taking one version away is not known here");
         }
         for name in names.iter().filter(|name| !is_quiet && !left.contains(*name)) {
-            xml.inside("Deleted", |xml| _ = xml.text("Key", name));
+            xml.inside("Deleted", |xml| _ = xml.text("Key", told(name)));
         }
     });
     Ok(document.answer())
@@ -301,6 +327,24 @@ fn text(text: &str) -> Result<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_stands_under_what_holds_it_open() {
+        for (key, name) in [("a/b", "a/b"), ("a/b/", "a/b/.emptyFolderPlaceholder"), ("a/", "a/.emptyFolderPlaceholder")] {
+            assert_eq!((placed(key).as_str(), told(name)), (name, key));
+        }
+        assert_eq!(told("x.emptyFolderPlaceholder"), "x.emptyFolderPlaceholder");
+    }
+
+    #[test]
+    fn nobody_is_told_that_everybody_may_write() {
+        for (acl, expected) in [(None, Ok(false)), (Some("private"), Ok(false)), (Some("public-read"), Ok(true))] {
+            assert_eq!(is_public(acl).map_err(|error| error.code().to_owned()), expected, "{acl:?}");
+        }
+        for acl in ["public-read-write", "authenticated-read", "log-delivery-write", "x"] {
+            assert_eq!(is_public(Some(acl)).unwrap_err().code(), "AccessControlListNotSupported", "{acl}");
+        }
+    }
 
     #[test]
     fn a_source_names_a_bucket_a_key_and_at_times_a_version() {

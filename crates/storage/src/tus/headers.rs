@@ -94,6 +94,7 @@ pub(super) fn upload(headers: &HeaderMap, length: Option<u64>, metadata_max: usi
         user_metadata: None,
         upsert: text(headers, &HeaderName::from_static("x-upsert"))?.is_some_and(|said| said.eq_ignore_ascii_case("true")),
         length,
+        again: None,
     };
     for pair in said.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once(' ').unwrap_or((pair, ""));

@@ -68,12 +68,12 @@ impl UndoImport {
     async fn undo(&self, task: &Running, id: Uuid) -> Result<()> {
         let tx = task.begin("undoes an import").await?;
         let begun = Begun::read(&self.0, &tx, id).await?;
+        let (mut done, all) = rows(&tx, id).await?;
         tx.rollback().await?;
         if begun.status != "undoing" {
             return Err(not_found());
         }
         let grant = task.grant_of_asker::<Undoing>()?;
-        let mut done = 0_usize;
         loop {
             if task.stop().is_cancelled() {
                 return Err(stopped());
@@ -84,14 +84,16 @@ impl UndoImport {
             if rows.is_empty() {
                 return tx.rollback().await;
             }
+            done = done.saturating_add(i64::try_from(rows.len()).unwrap_or(i64::MAX));
             let outcomes = self.batch(&tx, &grant, &begun.table.name, &rows).await?;
             let mut sql = Sql::new("select app.note_undone(");
             sql.bind(id).text("::uuid, ").bind(Value::Object(outcomes)).text("::jsonb)");
             tx.query(sql).await?;
             task.mark(&tx, &json!({})).await?;
             tx.commit().await?;
-            done = done.saturating_add(rows.len());
-            task.progress(0, &format!("{done} rows")).await?;
+            // Not all before the import itself says that it is undone.
+            let percent = done.saturating_mul(100).checked_div(all).unwrap_or(0).clamp(0, 99);
+            task.progress(u8::try_from(percent).unwrap_or(99), &format!("{done} of {all} rows")).await?;
         }
     }
 
@@ -163,6 +165,17 @@ impl UndoImport {
         tx.commit().await?;
         Ok(Value::Null)
     }
+}
+
+/// Counts the rows of an import: those that were looked at already, and all.
+async fn rows(tx: &Tx, id: Uuid) -> Result<(i64, i64)> {
+    let mut sql = Sql::new(
+        "select count(r.outcome) as done, count(*) as everything from app.import_rows r where r.company_id = app.company_id() and r.import_id = ",
+    );
+    sql.bind(id).text("::uuid");
+    let row = tx.query_one(sql).await?;
+    let of = |name| row.try_get(name).map_err(Error::internal);
+    Ok((of("done")?, of("everything")?))
 }
 
 /// Undoes rows of one sort together.

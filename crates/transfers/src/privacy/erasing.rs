@@ -49,6 +49,9 @@ impl Kind for ErasePerson {
             let mut part = Sql::new("select app.erase_part(");
             part.bind(wanted.erasure_id).text("::uuid, ").bind(self.0.config().erasure_audit_rows).text("::integer) as said");
             let said: String = tx.query_one(part).await?.try_get("said").map_err(Error::internal)?;
+            let mut far = Sql::new("select app.erasure_percent(");
+            far.bind(wanted.erasure_id).text("::uuid) as percent");
+            let percent: Option<i32> = tx.query_one(far).await?.try_get("percent").map_err(Error::internal)?;
             tx.commit().await?;
             match said.as_str() {
                 "goes_on" => {}
@@ -56,7 +59,7 @@ impl Kind for ErasePerson {
                 _ => return Ok(json!({ "erasure_id": wanted.erasure_id })),
             }
             parts = parts.saturating_add(1);
-            task.progress(0, &format!("{parts} parts")).await?;
+            task.progress(percent.and_then(|percent| u8::try_from(percent).ok()).unwrap_or(0), &format!("{parts} parts")).await?;
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod asked;
 mod everywhere;
+mod held;
 mod others;
 mod rights;
 

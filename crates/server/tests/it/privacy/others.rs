@@ -22,10 +22,13 @@ async fn erased(client: &Client, subject: &str, company: Option<&str>, id: &str)
     let call = format!("select app.erase_as_operator('{subject}', {company}, '{id}')::text");
     let erasure: String = client.query_one(&call, &[]).await.unwrap().get(0);
     assert_eq!(client.query_one(&call, &[]).await.unwrap().get::<_, String>(0), erasure, "one that began goes on");
+    let mut percents = vec![];
     for _ in 0..500 {
         let said: String = client.query_one(&format!("select app.erase_part('{erasure}', 500)"), &[]).await.unwrap().get(0);
+        percents.push(client.query_one(&format!("select app.erasure_percent('{erasure}')"), &[]).await.unwrap().get::<_, i32>(0));
         if said != "goes_on" {
             assert_eq!(said, "done");
+            assert!(percents.is_sorted() && percents[0] < 5 && percents.contains(&50) && *percents.last().unwrap() > 90, "{percents:?}");
             client.batch_execute("reset role").await.unwrap();
             return;
         }

@@ -1,5 +1,4 @@
-//! Files that rows bind to something: whoever reads that reads them, in the data API and in storage, and whoever changes it writes them. With the
-//! row they go into the trash and come back.
+//! Files that rows bind to something: whoever reads that reads them, in the data API and in storage, and whoever changes it writes them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,10 +8,10 @@ use super::own;
 use crate::rates::Person;
 use crate::transfers::shop::Shop;
 
-const ROWS: &str = "/rest/v1/attachments";
+pub(super) const ROWS: &str = "/rest/v1/attachments";
 
 /// Makes a row of something and returns its id.
-async fn made(shop: &Shop, table: &str, who: &Person, row: Value) -> String {
+pub(super) async fn made(shop: &Shop, table: &str, who: &Person, row: Value) -> String {
     let address = format!("/rest/v1/{table}?select=id");
     let made = shop.server.send(shop.request("POST", &address, who).header("prefer", "return=representation").body(row.to_string())).await;
     assert_eq!(made.status, 201, "{table}: {}", made.body);
@@ -20,22 +19,22 @@ async fn made(shop: &Shop, table: &str, who: &Person, row: Value) -> String {
 }
 
 /// The row of a file.
-fn row(path: &str, entity: &str, id: &str) -> Value {
+pub(super) fn row(path: &str, entity: &str, id: &str) -> Value {
     let (bucket, name) = path.split_once('/').unwrap();
     json!({ "file_name": "a.txt", "original_file_name": "a.txt", "mime_type": "text/plain", "entity_type": entity, "entity_id": id,
             "storage_bucket": bucket, "storage_path": name })
 }
 
 /// A customer, a job of a technician's, one of nobody's, and an invoice and a payment of the first.
-struct Things {
-    customer: String,
-    his_job: String,
-    other_job: String,
-    invoice: String,
-    other_invoice: String,
+pub(super) struct Things {
+    pub(super) customer: String,
+    pub(super) his_job: String,
+    pub(super) other_job: String,
+    pub(super) invoice: String,
+    pub(super) other_invoice: String,
 }
 
-async fn things(shop: &Shop, technician: &Person) -> Things {
+pub(super) async fn things(shop: &Shop, technician: &Person) -> Things {
     let ann = &shop.ann;
     let customer = made(shop, "customers", ann, json!({ "first_name": "Ada", "email": "ada@example.com" })).await;
     let id = shop.get("/auth/v1/user", technician).await.body["id"].clone();
@@ -180,44 +179,8 @@ async fn nobody_opens_a_file_to_himself_by_a_row_that_names_it() {
     assert_eq!(shop.fetched(&format!("/object/{bill}"), &shop.ann.token).await.text(), "draft");
 }
 
-#[tokio::test]
-async fn a_row_takes_its_file_into_the_trash_and_back() {
-    let shop = Shop::open().await;
-    let ann = &shop.ann;
-    let customer = made(&shop, "customers", ann, json!({ "first_name": "Ada", "email": "ada@example.com" })).await;
-    let path = own(ann, "attachments", "a.txt");
-    shop.upload(&path, &ann.token, "kept").await.ok();
-    let (first, second) = (
-        made(&shop, "attachments", ann, row(&path, "customer", &customer)).await,
-        made(&shop, "attachments", ann, row(&path, "customer", &customer)).await,
-    );
-    let mark = async |who: &Person, id: &str, at: Value| {
-        // Whoever brings a row back says that he means one that is marked.
-        let request = shop.request("PATCH", &format!("{ROWS}?id=eq.{id}"), who).header("prefer", "deleted=include");
-        shop.server.send(request.body(json!({ "deleted_at": at }).to_string())).await.status
-    };
-    // As long as another row has it, it stays.
-    assert_eq!(mark(ann, &first, json!("2026-01-01T00:00:00Z")).await, 204);
-    assert_eq!(shop.fetched(&format!("/object/{path}"), &ann.token).await.text(), "kept");
-    assert_eq!(mark(&shop.bob, &second, json!("2026-01-01T00:00:00Z")).await, 204);
-    assert_eq!(shop.fetched(&format!("/object/{path}"), &ann.token).await.text(), "kept");
-    assert_eq!(mark(ann, &second, json!("2026-01-01T00:00:00Z")).await, 204);
-    shop.fetched(&format!("/object/{path}"), &ann.token).await.refused("404", "NoSuchKey");
-    assert_eq!(mark(ann, &second, Value::Null).await, 204);
-    let back = shop.fetched(&format!("/object/{path}"), &ann.token).await;
-    assert_eq!((back.text().as_str(), back.header("content-type")), ("kept", "text/plain;charset=UTF-8"));
-    // Bytes are still there once, and both rows bring back no second file.
-    assert_eq!(mark(ann, &first, Value::Null).await, 204);
-    assert_eq!((shop.blobs("all").await, shop.count("select count(*) from storage.objects").await), (1, 1));
-    // What the trash has no longer does not come back; the row does.
-    assert_eq!((mark(ann, &first, json!("now")).await, mark(ann, &second, json!("now")).await), (204, 204));
-    shop.db.superuser().await.batch_execute("delete from app.object_versions").await.unwrap();
-    assert_eq!(mark(ann, &second, Value::Null).await, 204);
-    shop.fetched(&format!("/object/{path}"), &ann.token).await.refused("404", "NoSuchKey");
-}
-
 /// Opens a session of a customer in the portal.
-async fn portal(shop: &Shop, customer: &str) -> String {
+pub(super) async fn portal(shop: &Shop, customer: &str) -> String {
     let (id, company) = (uuid::Uuid::now_v7(), shop.ann.company.parse::<uuid::Uuid>().unwrap());
     let token = format!("thp_{}", URL_SAFE_NO_PAD.encode([id.as_bytes().as_slice(), company.as_bytes(), &[7; 32]].concat()));
     let sql = format!(
@@ -227,6 +190,24 @@ async fn portal(shop: &Shop, customer: &str) -> String {
     );
     shop.db.superuser().await.batch_execute(&sql).await.unwrap();
     token
+}
+
+/// For an hour at most, whatever he asks for, by one and by many; a member has it for a year if he likes.
+async fn links_of_guests_end_soon(shop: &Shop, path: &str, guest: &str) {
+    let ends = |signed: &Value| {
+        let token = signed.as_str().unwrap().split_once("token=").unwrap().1;
+        let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+        let claims: Value = serde_json::from_slice(&claims).unwrap();
+        claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap()
+    };
+    let year = json!({ "expiresIn": 31_536_000 });
+    let signed = shop.asked("POST", &format!("/object/sign/{path}"), guest, year.clone()).await.ok();
+    assert_eq!(ends(&signed["signedURL"]), 3600);
+    let many = json!({ "expiresIn": 31_536_000, "paths": [path.split_once('/').unwrap().1] });
+    let signed = shop.asked("POST", "/object/sign/attachments", guest, many).await.ok();
+    assert_eq!(ends(&signed[0]["signedURL"]), 3600);
+    let signed = shop.asked("POST", &format!("/object/sign/{path}"), &shop.ann.token, year).await.ok();
+    assert_eq!(ends(&signed["signedURL"]), 31_536_000);
 }
 
 #[tokio::test]
@@ -262,6 +243,12 @@ async fn a_customer_and_a_link_read_the_files_of_what_they_are_shown() {
             assert_eq!(rows.body.as_array().map(Vec::len), Some(usize::from(reads_it)), "{name}: {}", rows.body);
             let file = shop.fetched(&format!("/object/{path}"), who).await;
             assert_eq!(file.status == 200 && file.text() == name, reads_it, "{name}: {}", file.text());
+            // So does a list of the folder, in both manners.
+            let listed = shop.asked("POST", "/object/list/attachments", who, json!({ "prefix": ann.company, "search": name })).await.ok();
+            assert_eq!(listed.as_array().map(Vec::len), Some(usize::from(reads_it)), "{name}: {listed}");
+            let wanted = json!({ "prefix": path.split_once('/').unwrap().1 });
+            let listed = shop.asked("POST", "/object/list-v2/attachments", who, wanted).await.ok();
+            assert_eq!(listed["objects"].as_array().map(Vec::len), Some(usize::from(reads_it)), "{name}: {listed}");
         }
         // They write nothing, wherever it is.
         for who in [&ada, &ben, &link] {
@@ -283,6 +270,7 @@ async fn a_customer_and_a_link_read_the_files_of_what_they_are_shown() {
     let path = own(ann, "attachments", "invoice.txt");
     let signed = shop.asked("POST", &format!("/object/sign/{path}"), &ada, json!({ "expiresIn": 60 })).await.ok();
     assert_eq!(shop.fetched(signed["signedURL"].as_str().unwrap(), "").await.text(), "invoice");
+    links_of_guests_end_soon(&shop, &path, &ada).await;
     let service = shop.bucket(json!({})).await;
     let foreign = format!("things/{}/x.txt", ann.company);
     shop.upload(&foreign, &service, "secret").await.ok();

@@ -98,3 +98,30 @@ async fn what_has_no_route_is_answered_in_the_same_shape() {
     shop.asked("DELETE", "/object/documents", &service, json!({ "prefixes": many })).await.refused("400", "InvalidRequest");
     shop.upload("none/a.txt", &service, "x").await.refused("404", "NoSuchBucket");
 }
+
+#[tokio::test]
+async fn a_type_that_carries_another_is_none() {
+    let shop = Shop::open().await;
+    let ann = &shop.ann;
+    for said in ["image/png,text/html", "image/png;a=b, text/html"] {
+        for bucket in ["avatars", "attachments"] {
+            let path = format!("/object/{}", own(ann, bucket, "a.png"));
+            shop.storage("POST", &path, &ann.token, (&[("content-type", said)], b"<b>".to_vec())).await.refused("415", "InvalidMimeType");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_fails_is_not_told_as_what_is_not_there() {
+    let shop = Shop::open().await;
+    let ann = &shop.ann;
+    let path = own(ann, "attachments", "a.txt");
+    shop.upload(&path, &ann.token, "a").await.ok();
+    let broken = "create function public.broken() returns boolean language plpgsql as $$ begin
+                    raise exception using errcode = 'XX000', message = 'broken'; end $$;
+                  grant execute on function public.broken() to authenticated;
+                  create policy broken on storage.objects as restrictive for select to authenticated using (public.broken())";
+    shop.db.superuser().await.batch_execute(broken).await.unwrap();
+    let told = shop.fetched(&format!("/object/authenticated/{path}"), &ann.token).await;
+    assert_eq!((told.status, &told.json()["statusCode"]), (500, &json!("500")), "{}", told.text());
+}

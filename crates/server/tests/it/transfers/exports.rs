@@ -162,23 +162,6 @@ async fn a_file_goes_when_its_time_is_over() {
     shop.server.stop().await;
 }
 
-/// Has the database write down what tasks say of how far they are.
-async fn listen(shop: &Shop) {
-    let ear = "create table app.heard (id bigint generated always as identity, task_id uuid, percent integer, message text);
-               create function app.hear() returns trigger language plpgsql security definer set search_path = '' as $$
-               begin insert into app.heard (task_id, percent, message) values (new.id, new.progress_percent, new.progress_message); return null; end $$;
-               create trigger hear after update of progress_percent, progress_message on app.tasks for each row execute function app.hear()";
-    shop.db.superuser().await.batch_execute(ear).await.unwrap();
-}
-
-/// Returns what a task said of how far it is, in turn.
-async fn heard(shop: &Shop, id: &str) -> Vec<(i32, String)> {
-    let id: uuid::Uuid = id.parse().unwrap();
-    let rows =
-        shop.db.superuser().await.query("select percent, message from app.heard where task_id = $1 order by id", &[&id]).await.unwrap();
-    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
-}
-
 /// Puts a task in and returns its id, once it is done, and what its member sees of it then.
 async fn done(shop: &Shop, who: &crate::rates::Person, kind: &str, payload: Value) -> (String, Value) {
     let id = uuid::Uuid::now_v7().to_string();
@@ -196,11 +179,11 @@ async fn an_export_and_a_report_say_how_far_they_are() {
     let (ann, bob) = (&shop.ann, &shop.bob);
     shop.customers(ann, 3000).await;
     shop.customers(bob, 7).await;
-    listen(&shop).await;
+    shop.listen().await;
     // Only what the member may read, and what fits, is counted.
     let wanted = json!({ "table": "customers", "format": "csv", "filter": "first_name=neq.First1" });
     let (id, seen) = done(&shop, ann, "data_export", wanted.clone()).await;
-    let said = heard(&shop, &id).await;
+    let said = shop.heard(&id).await;
     assert_eq!(said.first(), Some(&(0, "0 of 2999 rows".to_owned())), "{said:?}");
     let (last, message) = said.last().unwrap();
     assert!(*last == 99 && message.starts_with("2999 rows in "), "{said:?}");
@@ -208,10 +191,10 @@ async fn an_export_and_a_report_say_how_far_they_are() {
     assert_eq!((&seen[0]["progress_percent"], &seen[0]["progress_message"]), (&json!(100), &json!(message)));
     assert_eq!(shop.get(&format!("/rest/v1/background_jobs?id=eq.{id}"), bob).await.body, json!([]), "nobody else sees it");
     let (id, _) = done(&shop, bob, "data_export", wanted).await;
-    assert_eq!(heard(&shop, &id).await[0].1, "0 of 6 rows");
+    assert_eq!(shop.heard(&id).await[0].1, "0 of 6 rows");
 
     let (id, seen) = done(&shop, ann, "generate_report", json!({ "report": "company_kpis", "format": "json" })).await;
-    let said = heard(&shop, &id).await;
+    let said = shop.heard(&id).await;
     let percents: Vec<i32> = said.iter().map(|(percent, _)| *percent).collect();
     assert_eq!(percents, [1, 60, 90, 99], "{said:?}");
     assert_eq!(seen[0]["progress_percent"], 100);
@@ -227,9 +210,9 @@ async fn an_export_whose_rows_are_not_counted_in_time_says_what_is_expected() {
     let slow = "analyze public.customers;
                 create policy slow on public.customers as restrictive for select to authenticated using (pg_sleep(0.001)::text is not null)";
     shop.db.superuser().await.batch_execute(slow).await.unwrap();
-    listen(&shop).await;
+    shop.listen().await;
     let (id, seen) = done(&shop, ann, "data_export", json!({ "table": "customers", "format": "json" })).await;
-    let said = heard(&shop, &id).await;
+    let said = shop.heard(&id).await;
     assert!(said[0].1.starts_with("0 of about ") && said[0].1.ends_with(" rows"), "{said:?}");
     let under_way: Vec<&(i32, String)> = said.iter().skip(1).take(said.len().saturating_sub(2)).collect();
     assert!(

@@ -76,10 +76,17 @@ async fn a_file_becomes_rows_and_can_be_taken_back() {
     let nine = shop.get("/rest/v1/customers?first_name=eq.First9&select=id", ann).await.body[0]["id"].as_str().unwrap().to_owned();
     let deleted = shop.server.send(shop.request("DELETE", &format!("/rest/v1/customers?id=eq.{nine}"), ann)).await;
     assert_eq!(deleted.status, 204, "{}", deleted.body);
+    shop.listen().await;
     let undone = shop.post(&format!("{import}/undo"), ann, json!({})).await;
     assert_eq!(undone.status, 202, "{}", undone.body);
+    let task = undone.body["data"]["task_id"].as_str().unwrap_or_else(|| panic!("{}", undone.body)).to_owned();
     let undone = shop.until(&import, ann, "undone").await;
     assert_eq!((&undone["rows_undone"], &undone["rows_left"]), (&json!(1997), &json!(3)));
+    let said = shop.heard(&task).await;
+    // A batch has 500 rows (`transfers.import_batch_rows`), and what is said is seen twice a second.
+    let (percent, message) = &said[0];
+    assert!(*percent > 0 && *percent <= 99 && message.ends_with(" of 2000 rows"), "{said:?}");
+    assert!(said.is_sorted_by_key(|(percent, _)| *percent), "it only goes on: {said:?}");
     let left: Vec<(i64, &str)> = undone["left_rows"]
         .as_array()
         .unwrap()

@@ -118,6 +118,22 @@ impl Shop {
         self.get(&path, who).await.body[0].clone()
     }
 
+    /// Has the database write down what tasks say of how far they are.
+    pub(crate) async fn listen(&self) {
+        let ear = "create table app.heard (id bigint generated always as identity, task_id uuid, percent integer, message text);
+                   create function app.hear() returns trigger language plpgsql security definer set search_path = '' as $$
+                   begin insert into app.heard (task_id, percent, message) values (new.id, new.progress_percent, new.progress_message); return null; end $$;
+                   create trigger hear after update of progress_percent, progress_message on app.tasks for each row execute function app.hear()";
+        self.db.superuser().await.batch_execute(ear).await.unwrap();
+    }
+
+    /// Returns what a task said of how far it is, in turn.
+    pub(crate) async fn heard(&self, id: &str) -> Vec<(i32, String)> {
+        let id: uuid::Uuid = id.parse().unwrap();
+        let heard = "select percent, message from app.heard where task_id = $1 order by id";
+        self.db.superuser().await.query(heard, &[&id]).await.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+
     pub(crate) async fn count(&self, sql: &str) -> i64 {
         self.db.superuser().await.query_one(sql, &[]).await.unwrap().get(0)
     }
