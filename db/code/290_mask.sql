@@ -18,7 +18,17 @@ create or replace function app.mask(p_kind text, p_value text) returns text
 comment on function app.mask(text, text) is
   'Hides a personal value but for what tells two of them apart: mask(''email'', ''jane@x.com'') is j***@x.com; of phones and cards the last four digits stay.';
 revoke all on function app.mask(text, text) from public;
-grant execute on function app.mask(text, text) to app_definer, authenticated, service_role;
+grant execute on function app.mask(text, text) to anon, authenticated, guest, service_role, app_definer;
+
+-- Cards, tax numbers, addresses of machines and signatures are shown whole to those who hold pii:read alone. What a guest may read at all is
+-- his own, by the columns that are meant for him.
+create or replace function app.sees_whole() returns boolean
+  language sql stable parallel safe
+  return current_user in ('guest', 'service_role') or app.has_permission('pii:read');
+comment on function app.sees_whole() is
+  'Whether the caller reads columns labelled pii:card, pii:tax_id, pii:ip or pii:signature as they are; others are shown what app.mask leaves of them.';
+revoke all on function app.sees_whole() from public;
+grant execute on function app.sees_whole() to anon, authenticated, guest, service_role;
 
 -- What columns of a table hold of people and secrets, as column and kind in turn.
 create or replace function app.labels_of(p_table regclass) returns text[]

@@ -47,15 +47,31 @@ impl Place<'_> {
         };
     }
 
-    /// Writes a column of it.
+    /// Writes a column of it as it is kept: for walls, keys, and what is written.
     pub(super) fn column(&self, sql: &mut Sql, name: &str) {
         self.write(sql);
         sql.text(".").ident(name);
     }
 
+    /// Writes a column of it as the caller may see it: what he may not read whole he neither reads, nor finds, nor sorts by otherwise than
+    /// it is shown. Nothing is left of what is no text.
+    pub(super) fn seen(&self, sql: &mut Sql, name: &str) {
+        let known = self.known(name);
+        let Some((column, mask)) = known.and_then(|column| Some((column, column.mask?))) else { return self.column(sql, name) };
+        sql.text("case when (select app.sees_whole()) then ");
+        self.column(sql, name);
+        let of = &column.data_type;
+        if of.schema == "pg_catalog" && matches!(of.name.as_str(), "text" | "varchar" | "bpchar") {
+            sql.text(" else app.mask('").text(mask.kind()).text("', ");
+            self.column(sql, name);
+            sql.text(")");
+        }
+        sql.text(" end");
+    }
+
     /// Writes all columns of it.
     pub(super) fn everything(&self, sql: &mut Sql) {
-        if !self.spelled_out && self.columns.iter().all(|column| column.to_json.is_none()) {
+        if !self.spelled_out && !self.columns.iter().any(Self::is_shown_as_another) {
             self.write(sql);
             sql.text(".*");
             return;
@@ -65,7 +81,7 @@ impl Place<'_> {
             sql.text(separator);
             separator = ", ";
             self.shown(sql, &column.name);
-            if column.to_json.is_some() {
+            if Self::is_shown_as_another(column) {
                 sql.text(" as ").ident(&column.name);
             }
         }
@@ -73,7 +89,7 @@ impl Place<'_> {
 
     /// Writes a column of it as it is shown: by its domain's own cast, where there is one.
     fn shown(&self, sql: &mut Sql, name: &str) {
-        called(sql, self.known(name).and_then(|column| column.to_json.as_ref()), |sql| self.column(sql, name));
+        called(sql, self.known(name).and_then(|column| column.to_json.as_ref()), |sql| self.seen(sql, name));
     }
 
     /// Returns the function that makes values of a field of text, where its domain has a cast of its own.
@@ -83,7 +99,11 @@ impl Place<'_> {
 
     /// Tells whether a field is shown otherwise than it is kept.
     pub(super) fn is_shown_otherwise(&self, field: &Field) -> bool {
-        field.path.is_empty() && self.known(&field.name).is_some_and(|column| column.to_json.is_some())
+        field.path.is_empty() && self.known(&field.name).is_some_and(Self::is_shown_as_another)
+    }
+
+    fn is_shown_as_another(column: &Column) -> bool {
+        column.to_json.is_some() || column.mask.is_some()
     }
 
     fn known(&self, name: &str) -> Option<&Column> {
@@ -110,14 +130,14 @@ impl Place<'_> {
     /// Writes a field of it.
     pub(super) fn field(&self, sql: &mut Sql, field: &Field) {
         if field.path.is_empty() {
-            self.column(sql, &field.name);
+            self.seen(sql, &field.name);
             return;
         }
         if self.is_json(&field.name) {
-            self.column(sql, &field.name);
+            self.seen(sql, &field.name);
         } else {
             sql.text("to_jsonb(");
-            self.column(sql, &field.name);
+            self.seen(sql, &field.name);
             sql.text(")");
         }
         for step in &field.path {

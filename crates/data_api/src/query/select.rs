@@ -257,7 +257,7 @@ fn value(sql: &mut Sql, place: &Place<'_>, value: &Value<'_>) {
         }
         Value::Everything => place.everything(sql),
         Value::Field(field, cast) => field::cast(sql, place, field, *cast),
-        Value::Column(name) => place.column(sql, name),
+        Value::Column(name) => place.seen(sql, name),
         // Values of the type json cannot be compared.
         Value::Embedded(embed) => {
             embed::made(sql, place, embed);

@@ -57,6 +57,8 @@ mod leniency;
 mod limits;
 #[cfg(test)]
 mod links;
+#[cfg(test)]
+mod masked;
 mod media;
 #[cfg(test)]
 mod money;

@@ -22,7 +22,7 @@ use renewal::Marks;
 
 pub use model::{
     Argument, Cardinality, Column, CompositeType, Constraint, DataType, Declaration, EnumType, Expression, ForeignKey, Function, Junction,
-    MediaHandler, Member, Relation, RelationKind, Relationship, ReturnKind, Returns, TypeName, TypeShape, Volatility,
+    Mask, MediaHandler, Member, Relation, RelationKind, Relationship, ReturnKind, Returns, TypeName, TypeShape, Volatility,
 };
 pub use reach::Reach;
 
@@ -185,6 +185,8 @@ impl Catalog {
             // A view's columns are numbered without gaps: none can be dropped.
             for (column, number) in view.columns.iter_mut().zip(1..) {
                 column.origin_comment = lineage.origin((view.oid, number)).and_then(|origin| comments.get(&origin).cloned());
+                let said = [&column.origin_comment, &column.comment].into_iter().flatten();
+                column.mask = said.filter(|_| declarations.is_some()).find_map(|comment| Mask::read(comment));
             }
             view.declaration = inherited(view, &lineage, &tenants);
         }

@@ -101,8 +101,42 @@ pub struct Column {
     /// The comment of the table's column that a view's column is.
     #[serde(skip)]
     pub origin_comment: Option<String>,
+    /// How its values are hidden from whoever may not read them whole, where tables are declared.
+    #[serde(skip)]
+    pub mask: Option<Mask>,
     /// The comment.
     pub comment: Option<String>,
+}
+
+/// What a column holds that few need whole: a kind that `app.mask` knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mask {
+    /// The last digits of a card, the number of a cheque.
+    Card,
+    /// A number of the tax office.
+    TaxId,
+    /// The address of a machine.
+    Ip,
+    /// A signature.
+    Signature,
+}
+
+impl Mask {
+    /// Returns the kind.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Card => "card",
+            Self::TaxId => "tax_id",
+            Self::Ip => "ip",
+            Self::Signature => "signature",
+        }
+    }
+
+    /// Reads the first label of a comment. Who reads a row needs other labelled columns for his work, and has them.
+    pub(super) fn read(comment: &str) -> Option<Self> {
+        let label = comment.split_whitespace().next()?.strip_prefix("pii:")?;
+        [Self::Card, Self::TaxId, Self::Ip, Self::Signature].into_iter().find(|mask| mask.kind() == label)
+    }
 }
 
 /// An expression as PostgreSQL wrote it out. Only a catalog has one, so that nobody else's text becomes part of a statement.

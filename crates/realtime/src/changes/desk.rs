@@ -156,7 +156,7 @@ impl Desk {
         let was_blind = std::mem::replace(&mut subscriber.is_blind, rights.is_none());
         let Some(rights) = rights else { return };
         // Another role may not be allowed to ask for what this one was.
-        match subscriber.wishes.iter().map(|wish| wish.renewed(&self.tables, &rights.role)).collect() {
+        match subscriber.wishes.iter().map(|wish| wish.renewed(&self.tables, rights)).collect() {
             Ok(wishes) => subscriber.wishes = wishes,
             Err(error) => {
                 let error: kernel::Error = error;
@@ -180,7 +180,7 @@ impl Desk {
         for (id, subscriber) in &mut self.subscribers {
             subscriber.places.clear();
             let Some(rights) = rights(*id) else { continue };
-            match subscriber.wishes.iter().map(|wish| wish.renewed(&self.tables, &rights.role)).collect::<kernel::Result<Arc<[Wish]>>>() {
+            match subscriber.wishes.iter().map(|wish| wish.renewed(&self.tables, &rights)).collect::<kernel::Result<Arc<[Wish]>>>() {
                 Ok(wishes) => {
                     subscriber.wishes = wishes;
                     subscriber.seat(*id, &rights, &self.tables, &mut self.index);

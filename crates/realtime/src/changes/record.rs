@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use kernel::Cell;
 
+use super::rights::Rights;
 use super::tables::{Column, Layout, Table};
 
 /// Bytes of a value that is told even where the row is too large.
@@ -42,10 +43,10 @@ pub(super) struct Written<'a> {
 }
 
 impl Shape {
-    /// The columns of a table that a role reads, or those of them that were selected; by its key a row is known whatever was.
-    pub(super) fn new(table: &Table, role: &str, selected: Option<&[String]>) -> Self {
+    /// The columns of a table that somebody reads, or those of them that were selected; by its key a row is known whatever was.
+    pub(super) fn new(table: &Table, rights: &Rights, selected: Option<&[String]>) -> Self {
         let is_wanted = |column: &Column| column.is_key || selected.is_none_or(|names| names.iter().any(|name| **name == *column.name));
-        let is_told = |column: &Column| table.reads(role, column) && is_wanted(column);
+        let is_told = |column: &Column| rights.reads(table, column) && is_wanted(column);
         let columns: Box<[usize]> =
             table.columns.iter().enumerate().filter(|(_, column)| is_told(column)).map(|(number, _)| number).collect();
         let mut described = String::from("[");

@@ -194,8 +194,8 @@ impl Run {
         }
         let (to, told) = mpsc::channel(self.room);
         let wanted = Wanted { event: Sort::All, schema: "public".to_owned(), table: Some("things".to_owned()), filter: None, select: None };
-        let wish = Wish::of_test(1, wanted, &self.tables, "service_role");
         let rights = Rights::of_test("service_role");
+        let wish = Wish::of_test(1, wanted, &self.tables, &rights);
         let since = self.position.clone().filter(|_| knows);
         let (id, desk) = (self.next_id, &mut self.nodes[number].desk);
         self.next_id += 1;

@@ -1,6 +1,7 @@
 //! The tables whose changes may be subscribed to, and who reads what of them.
 //!
-//! Invariant: a column that a role may not read, or that is labelled secret, is not among those that it is told of, whatever it asks for.
+//! Invariant: a column that somebody may not read, or not whole, or that is labelled secret, is not among those that he is told of, whatever
+//! he asks for.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -53,6 +54,9 @@ pub(super) struct Column {
     /// Of arrays the type of their values.
     pub(super) element: Option<Box<str>>,
     pub(super) is_key: bool,
+    /// Whether it is told only to those who read it whole.
+    #[serde(default)]
+    pub(super) is_masked: bool,
 }
 
 /// What a role reads of a table.

@@ -38,7 +38,8 @@ select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
   cross join lateral (
     select pg_catalog.json_agg(pg_catalog.json_build_object(
              'name', a.attname, 'type', y.typname, 'type_schema', m.nspname, 'base', b.typname, 'sort', b.typtype, 'element', e.typname,
-             'is_key', a.attnum = any (i.indkey)) order by a.attnum)
+             'is_key', a.attnum = any (i.indkey),
+             'is_masked', coalesce(pg_catalog.col_description(c.oid, a.attnum), '') ~ '^pii:(card|tax_id|ip|signature)( |$)') order by a.attnum)
              filter (where a.attgenerated = '' and coalesce(pg_catalog.col_description(c.oid, a.attnum), '') !~ '^secret') as columns,
            pg_catalog.json_agg(a.attname) as names
       from pg_catalog.pg_attribute a

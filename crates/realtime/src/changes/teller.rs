@@ -126,7 +126,7 @@ impl Teller {
         let wishes = if Arc::ptr_eq(&tables, self.desk.tables()) {
             Ok(wishes)
         } else {
-            wishes.iter().map(|wish| wish.renewed(self.desk.tables(), &rights.role)).collect()
+            wishes.iter().map(|wish| wish.renewed(self.desk.tables(), &rights)).collect()
         };
         let wishes = match wishes {
             Ok(wishes) => wishes,

@@ -65,21 +65,21 @@ impl Wish {
         let read = |text: &String| filter::read(text, config.filter_conditions_max, config.filter_values_max);
         let parsed: Arc<[Parsed]> = text.as_ref().map(read).transpose()?.unwrap_or_default().into();
         let bare = Self { id, wanted: Arc::new(wanted), parsed, written: Arc::default(), filter: None, text: None };
-        bare.found(tables, &rights.role)?;
+        bare.found(tables, rights)?;
         let written = match (&*bare.parsed, bare.table(tables)) {
             ([], _) => Vec::new(),
-            (parsed, Some(table)) => asking.written(viewer, &filter::literals(parsed, table, &rights.role)?).await?,
+            (parsed, Some(table)) => asking.written(viewer, &filter::literals(parsed, table, rights)?).await?,
             (_, None) => return Err(filter::refused("a filter needs a table".to_owned())),
         };
-        Self { written: written.into(), ..bare }.renewed(tables, &rights.role)
+        Self { written: written.into(), ..bare }.renewed(tables, rights)
     }
 
     /// Looks at it again, with other tables.
-    pub(super) fn renewed(&self, tables: &Tables, role: &str) -> Result<Self> {
-        self.found(tables, role)?;
+    pub(super) fn renewed(&self, tables: &Tables, rights: &Rights) -> Result<Self> {
+        self.found(tables, rights)?;
         let filter = match (&*self.parsed, self.table(tables)) {
             ([], _) => None,
-            (parsed, Some(table)) => Some(Arc::new(filter::made(parsed, table, role, self.written.iter().cloned())?)),
+            (parsed, Some(table)) => Some(Arc::new(filter::made(parsed, table, rights, self.written.iter().cloned())?)),
             (_, None) => return Err(filter::refused("a filter needs a table".to_owned())),
         };
         let text = filter.is_some().then(|| format!("{:?}{:?}", self.parsed, self.written).into());
@@ -94,7 +94,7 @@ impl Wish {
             if sight == Sight::None {
                 return None;
             }
-            let shape = Arc::new(Shape::new(table, &rights.role, self.wanted.select.as_deref()));
+            let shape = Arc::new(Shape::new(table, rights, self.wanted.select.as_deref()));
             let is_raw = table.soft_delete && self.shows_deleted(table, rights);
             let kind = index::Kind { sight, sort: self.wanted.event, filter: self.text.clone(), shape, is_raw };
             Some((table.number, kind, self.filter.clone()))
@@ -120,9 +120,9 @@ impl Wish {
         tables.get(self.schema()?, name)
     }
 
-    /// Refuses what is not there, or is nothing that this role reads.
-    fn found(&self, tables: &Tables, role: &str) -> Result<()> {
-        let can = |table: &Arc<Table>| table.deciding(role) != Deciding::None;
+    /// Refuses what is not there, or is nothing that he reads.
+    fn found(&self, tables: &Tables, rights: &Rights) -> Result<()> {
+        let can = |table: &Arc<Table>| table.deciding(&rights.role) != Deciding::None;
         let is_named = self.wanted.table.as_deref().is_some_and(|name| name != ALL);
         let is_there = if is_named { self.table(tables).is_some_and(can) } else { tables.within(self.schema()).any(can) };
         if !is_there {
@@ -130,7 +130,7 @@ impl Wish {
         }
         if let (Some(selected), Some(table)) = (&self.wanted.select, self.table(tables)) {
             let is_known =
-                |name: &&String| table.column(name).and_then(|number| table.columns.get(number)).is_some_and(|it| table.reads(role, it));
+                |name: &&String| table.column(name).and_then(|number| table.columns.get(number)).is_some_and(|it| rights.reads(table, it));
             if let Some(unknown) = selected.iter().find(|name| !is_known(name)) {
                 let message = format!("invalid column for select {unknown}");
                 return Err(Error::new(Kind::BadRequest, "realtime_column_unknown", message));
@@ -154,8 +154,8 @@ impl Wish {
 #[cfg(test)]
 impl Wish {
     /// A wish without a filter.
-    pub(super) fn of_test(id: u64, wanted: Wanted, tables: &Tables, role: &str) -> Self {
+    pub(super) fn of_test(id: u64, wanted: Wanted, tables: &Tables, rights: &Rights) -> Self {
         let bare = Self { id, wanted: Arc::new(wanted), parsed: Arc::default(), written: Arc::default(), filter: None, text: None };
-        bare.renewed(tables, role).unwrap()
+        bare.renewed(tables, rights).unwrap()
     }
 }

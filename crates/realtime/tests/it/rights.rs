@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use postgres::feed::FeedMode;
-use realtime::changes::Told;
+use realtime::changes::{Told, Wanted};
 
-use crate::onlookers::{A, B, Node, Said, member, tag, two_companies, wanted};
+use crate::onlookers::{A, B, Node, Said, filtered, member, tag, two_companies, wanted};
 
 const BOTH: [FeedMode; 2] = [FeedMode::Stream, FeedMode::Poll];
 
@@ -30,6 +30,40 @@ async fn another_role_shows_other_rows_from_then_on() {
         assert_eq!(onlooker.next().await.0, Said::Resync("rights_changed"), "{mode:?}");
         client.batch_execute(&vendor("seen again")).await.unwrap();
         assert_eq!(onlooker.change().await["record"]["name"], "seen again");
+    }
+}
+
+#[tokio::test]
+async fn what_few_need_whole_is_told_to_them_alone() {
+    for mode in BOTH {
+        let db = two_companies().await;
+        let client = db.superuser().await;
+        let (ann, ben) = (member(&client, A, "manager").await, member(&client, A, "dispatcher").await);
+        let node = Node::start(&db, mode, |_| ()).await;
+        let vendor = |name: &str| format!("insert into public.vendors (company_id, name, tax_id) values ('{A}', '{name}', '98-7654321')");
+        let asks = || filtered("vendors", "tax_id=eq.98-7654321");
+        let mut whole = node.live(node.user(&ann), vec![(1, asks())]).await;
+        let mut onlooker = node.live(node.user(&ben), vec![(1, wanted("vendors"))]).await;
+        // Who may not know a value finds out nothing by asking for rows that have it, either.
+        let selected = Wanted { select: Some(vec!["tax_id".to_owned()]), ..wanted("vendors") };
+        for (asked, said) in [(asks(), "invalid column for filter tax_id"), (selected, "invalid column for select tax_id")] {
+            let Err(error) = node.subscribe(node.user(&ben), vec![(1, asked)], None).await else { panic!("{said}") };
+            assert_eq!(error.message(), said);
+        }
+        client.batch_execute(&vendor("first")).await.unwrap();
+        assert_eq!(whole.change().await["record"]["tax_id"], "98-7654321", "{mode:?}");
+        let change = onlooker.change().await;
+        assert_eq!((&change["record"]["name"], change["record"].get("tax_id")), (&"first".into(), None), "{mode:?}");
+        assert!(!change.to_string().contains("tax_id"), "{change}");
+        // From when it is taken from her, she hears nothing by it, and he everything from when it is given to him.
+        let held = |who: &str, held: bool| {
+            format!("update public.team_members set permissions = '{{\"pii:read\": {held}}}' where user_id = '{who}'")
+        };
+        client.batch_execute(&format!("begin; {}; {}; commit", held(&ann, false), held(&ben, true))).await.unwrap();
+        assert_eq!(whole.next().await.0, Said::Ended("invalid column for filter tax_id".to_owned()), "{mode:?}");
+        assert_eq!(onlooker.next().await.0, Said::Resync("rights_changed"), "{mode:?}");
+        client.batch_execute(&vendor("second")).await.unwrap();
+        assert_eq!(onlooker.change().await["record"]["tax_id"], "98-7654321", "{mode:?}");
     }
 }
 

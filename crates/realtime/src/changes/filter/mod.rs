@@ -9,6 +9,7 @@ mod value;
 use kernel::{Cell, Error, Kind, Result};
 use regex::{Regex, RegexBuilder};
 
+use super::rights::Rights;
 use super::tables::{Column, Layout, Table};
 use read::Operator;
 pub(super) use read::{Parsed, read};
@@ -47,10 +48,10 @@ pub(super) struct Literal<'a> {
 }
 
 /// Returns the values of conditions that PostgreSQL has to write as it writes those of the columns, in their order.
-pub(super) fn literals<'a>(parsed: &'a [Parsed], table: &'a Table, role: &str) -> Result<Vec<Literal<'a>>> {
+pub(super) fn literals<'a>(parsed: &'a [Parsed], table: &'a Table, rights: &Rights) -> Result<Vec<Literal<'a>>> {
     let mut found = Vec::new();
     for one in parsed {
-        let (_, column) = column(one, table, role)?;
+        let (_, column) = column(one, table, rights)?;
         allowed(one, column)?;
         if one.operator.takes_values() {
             found.extend(one.values.iter().map(|text| Literal { column, text }));
@@ -60,10 +61,10 @@ pub(super) fn literals<'a>(parsed: &'a [Parsed], table: &'a Table, role: &str) -
 }
 
 /// Makes the filter, with the values as PostgreSQL wrote them, in the order of [`literals`].
-pub(super) fn made(parsed: &[Parsed], table: &Table, role: &str, mut written: impl Iterator<Item = Box<str>>) -> Result<Filter> {
+pub(super) fn made(parsed: &[Parsed], table: &Table, rights: &Rights, mut written: impl Iterator<Item = Box<str>>) -> Result<Filter> {
     let mut conditions = Vec::with_capacity(parsed.len());
     for one in parsed {
-        let (number, column) = column(one, table, role)?;
+        let (number, column) = column(one, table, rights)?;
         let family = allowed(one, column)?;
         let mut value = || written.next().ok_or_else(|| Error::internal("a value of a filter was not written"));
         let first = || one.values.first().map_or("", AsRef::as_ref);
@@ -131,9 +132,9 @@ impl Condition {
 }
 
 /// Finds the column that a condition names. One that may not be read is not there.
-fn column<'a>(one: &Parsed, table: &'a Table, role: &str) -> Result<(usize, &'a Column)> {
+fn column<'a>(one: &Parsed, table: &'a Table, rights: &Rights) -> Result<(usize, &'a Column)> {
     let found = table.column(&one.column).and_then(|number| Some((number, table.columns.get(number)?)));
-    found.filter(|(_, column)| table.reads(role, column)).ok_or_else(|| refused(format!("invalid column for filter {}", one.column)))
+    found.filter(|(_, column)| rights.reads(table, column)).ok_or_else(|| refused(format!("invalid column for filter {}", one.column)))
 }
 
 /// Tells how values of a column are compared, if a condition can be decided so.
