@@ -101,8 +101,7 @@ impl Directory {
         let contacts: Vec<&str> = contact.iter().map(String::as_str).collect();
         let builder = Account::builder_with_http(Box::new(self.asking()));
         let Some(mut kept) = kept else {
-            let wanted =
-                NewAccount { contact: &contacts, terms_of_service_agreed: self.config.terms_agreed, only_return_existing: false };
+            let wanted = NewAccount { contact: &contacts, terms_of_service_agreed: self.config.terms_agreed, only_return_existing: false };
             let binding = self.binding();
             let made = builder.create(&wanted, self.config.directory_url.clone(), binding.as_ref()).await;
             let (account, credentials) = made.map_err(|error| self.failed(error))?;

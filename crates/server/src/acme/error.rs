@@ -23,7 +23,9 @@ pub enum AcmeError {
         reason: String,
     },
     /// There is no folder to keep what is ordered.
-    #[error("tls.acme.domains needs a data folder, and this service has none (acme_needs_data_folder); set tls.certificate_file and tls.key_file")]
+    #[error(
+        "tls.acme.domains needs a data folder, and this service has none (acme_needs_data_folder); set tls.certificate_file and tls.key_file"
+    )]
     NoFolder,
     /// The folder cannot be used.
     #[error(transparent)]
@@ -54,7 +56,9 @@ pub enum AcmeError {
     #[error("the directory does not know the account any more (acme_account_unknown): {0}")]
     Account(String),
     /// The directory looked at the server and did not find what it should.
-    #[error("the directory could not validate {domain} (acme_challenge_failed): {reason}; it connects to port 443 of this name, which has to reach this server")]
+    #[error(
+        "the directory could not validate {domain} (acme_challenge_failed): {reason}; it connects to port 443 of this name, which has to reach this server"
+    )]
     Challenge {
         /// The name that it looked at.
         domain: String,

@@ -122,7 +122,8 @@ fn is_directory(text: &str) -> bool {
 
 fn is_mail(text: &str) -> bool {
     let parts = text.split_once('@');
-    parts.is_some_and(|(name, domain)| !name.is_empty() && is_domain(domain)) && !text.contains(|c: char| c.is_whitespace() || ",?%".contains(c))
+    parts.is_some_and(|(name, domain)| !name.is_empty() && is_domain(domain))
+        && !text.contains(|c: char| c.is_whitespace() || ",?%".contains(c))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::written::compare;
 /// Where fields and their words are.
 const SOURCES: &[&str] = &[
     "crates/server/src/config/mod.rs",
+    "crates/server/src/config/acme.rs",
     "crates/auth/src/config.rs",
     "crates/auth/src/hooks/config.rs",
     "crates/auth/src/issuers/config.rs",
