@@ -89,7 +89,9 @@ pub(super) fn answer(domain: &str, digest: &[u8]) -> Result<CertifiedKey, String
     };
     let (certificate, key) = make().map_err(|error| error.to_string())?;
     let secret = PrivateKeyDer::try_from(key.serialize_der()).map_err(str::to_owned)?;
-    CertifiedKey::from_der(vec![certificate.der().clone()], secret, &aws_lc_rs::default_provider()).map_err(|error| error.to_string())
+    let signer = aws_lc_rs::default_provider().key_provider.load_private_key(secret).map_err(|error| error.to_string())?;
+    // Not looked at by the library, which refuses a critical extension that it does not know.
+    Ok(CertifiedKey::new(vec![certificate.der().clone()], signer))
 }
 
 /// Makes a key, in PEM, and the request for its certificate.
