@@ -106,10 +106,10 @@ impl Stored {
 /// Returns a folder's name that people recognise and no other directory has.
 fn folder_name(directory_url: &str) -> String {
     let sum = digest(&SHA256, directory_url.as_bytes());
-    let sum: String = sum.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let sum = sum.as_ref().iter().take(4).fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte));
     let host = url::Url::parse(directory_url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
     let host: String = host.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
-    format!("{host}-{sum}")
+    format!("{host}-{sum:08x}")
 }
 
 #[cfg(test)]

@@ -152,7 +152,7 @@ mod tests {
             });
             keys
         };
-        assert_eq!(broken(&tls), [] as [&str; 0]);
+        assert!(broken(&tls).is_empty());
         tls.acme.domains = vec!["api.example.com".to_owned()];
         assert_eq!(broken(&tls), ["tls.acme.terms_agreed"]);
         tls.acme.terms_agreed = true;

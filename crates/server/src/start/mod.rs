@@ -20,7 +20,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use auth::keys::KeyRing;
 use kernel::Secret;
-use observe::Signals;
+use observe::{Alerts, Signals};
 use postgres::cluster::{self, Cluster};
 use postgres::migrate::Migrator;
 use tokio_util::sync::CancellationToken;
@@ -164,15 +164,10 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     tasks.spawn(Arc::clone(&keys).follow(backend.clone(), stop.clone()));
     follow(&backend, &settings, &tasks, &stop);
     if !settings.quiet {
-        orders.map(|orders| tasks.spawn(orders.follow(stop.clone())));
-        speak(&backend, &settings, &tasks, &stop);
-        tasks.spawn(alerts.follow(stop.clone()));
+        speak(&backend, &settings, (orders, alerts), &tasks, &stop);
     }
     maintenance.begin(&tasks);
-    let backups = Backups::open(&settings, cluster.as_ref())?;
-    if let (Some(backups), Some(cluster)) = (&backups, cluster.as_ref()) {
-        backups.begin(&settings, cluster, &backend, (&tasks, &stop));
-    }
+    let backups = back_up(&settings, cluster.as_ref(), &backend, (&tasks, &stop))?;
     Ok(RunningServer {
         addresses,
         tls,
@@ -205,8 +200,31 @@ fn follow(backend: &Backend, settings: &Settings, tasks: &TaskTracker, stop: &Ca
     tasks.spawn(backend.clone().follow_queue(stop.clone()));
 }
 
+fn back_up(
+    settings: &Settings,
+    cluster: Option<&Cluster>,
+    backend: &Backend,
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) -> Result<Option<Backups>, StartError> {
+    let backups = Backups::open(settings, cluster)?;
+    if let (Some(backups), Some(cluster)) = (&backups, cluster) {
+        backups.begin(settings, cluster, backend, (tasks, stop));
+    }
+    Ok(backups)
+}
+
 /// Has the backend do what others hear of.
-fn speak(backend: &Backend, settings: &Settings, tasks: &TaskTracker, stop: &CancellationToken) {
+fn speak(
+    backend: &Backend,
+    settings: &Settings,
+    (orders, alerts): (Option<Orders>, Alerts),
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    if let Some(orders) = orders {
+        tasks.spawn(orders.follow(stop.clone()));
+    }
+    tasks.spawn(alerts.follow(stop.clone()));
     tasks.spawn(backend.clone().follow_outbox(stop.clone()));
     if settings.queue.worker {
         tasks.spawn(backend.clone().work(stop.clone()));

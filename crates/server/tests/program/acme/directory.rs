@@ -172,7 +172,7 @@ async fn answer(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, bod
         (Method::HEAD, "/new-nonce") => shared.reply(200, &Value::Null),
         (Method::POST, _) => match shared.verified(&path, &body) {
             Ok((account, payload)) => shared.post(&path, &account, payload).await,
-            Err(refusal) => refusal,
+            Err(answered) => *answered,
         },
         _ => shared.problem(405, "malformed", "no such request"),
     }
@@ -209,8 +209,8 @@ impl Shared {
         self.reply(status, &json!({ "type": format!("{PROBLEM}{kind}"), "detail": detail, "status": status }))
     }
 
-    /// Looks at nonce, address and signature. Returns the account that asks.
-    fn verified(&self, path: &str, body: &[u8]) -> Result<(String, Option<Value>), Response> {
+    /// Looks at nonce, address and signature. Returns the account that asks, or what is answered already: a refusal, or an account that was made.
+    fn verified(&self, path: &str, body: &[u8]) -> Result<(String, Option<Value>), Box<Response>> {
         let jws = Jws::read(body);
         let mut inner = self.inner();
         let is_fresh = inner.nonces.remove(&jws.nonce);
@@ -220,7 +220,7 @@ impl Shared {
         }
         if !is_fresh || is_spoiled {
             drop(inner);
-            return Err(self.problem(400, "badNonce", "this nonce was not given, or was used"));
+            return Err(Box::new(self.problem(400, "badNonce", "this nonce was not given, or was used")));
         }
         assert_eq!(jws.url, format!("{}{path}", self.base), "what was signed is for another address");
         let (key, account) = match &jws.signer {
@@ -229,7 +229,7 @@ impl Shared {
             Signer::Account(account) => {
                 let Some((key, _)) = inner.accounts.get(account) else {
                     drop(inner);
-                    return Err(self.problem(400, "accountDoesNotExist", "there is no such account"));
+                    return Err(Box::new(self.problem(400, "accountDoesNotExist", "there is no such account")));
                 };
                 (key.clone(), Some(account.clone()))
             }
@@ -244,7 +244,8 @@ impl Shared {
             let account = format!("{}/account/{}", self.base, inner.accounts.len() + 1);
             inner.accounts.insert(account.clone(), (key, said));
             drop(inner);
-            return Err(self.reply_with(201, &[("location", account)], Body::from(json!({ "status": "valid" }).to_string())));
+            let made = self.reply_with(201, &[("location", account)], Body::from(json!({ "status": "valid" }).to_string()));
+            return Err(Box::new(made));
         };
         Ok((account, jws.payload))
     }

@@ -24,7 +24,7 @@ use look::open;
 
 const DOMAINS: [&str; 2] = ["api.example.test", "files.example.test"];
 /// What has to come has come by then, on a machine that has much to do.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn settings(folder: &TempDir, directory: &Directory) -> Settings {
     let mut settings = without_database(folder);
@@ -102,7 +102,7 @@ async fn a_certificate_is_ordered_kept_and_not_ordered_again() {
     directory.validate_at(address);
     until_trusted(&directory, address).await;
     assert!(is_trusted(&directory, address, DOMAINS[1]).await);
-    assert!(open(address, DOMAINS[0], &[b"acme-tls/1"]).await.is_err() || validated_is_over(&directory, address).await);
+    assert!(open(address, DOMAINS[0], &[b"acme-tls/1"]).await.is_err(), "an answer outlived its order");
     assert_eq!((directory.asked("/new-account").len(), directory.asked("/finalize").len()), (1, 1));
     assert_eq!(directory.asked("/new-order").len(), 2, "the bad nonce was not tried again");
     let accounts = directory.accounts();
@@ -120,12 +120,6 @@ async fn a_certificate_is_ordered_kept_and_not_ordered_again() {
     app.shutdown().await.unwrap();
     assert_eq!(directory.asked("/").len(), asked, "the directory was asked at the second start");
     assert_eq!(std::fs::read_to_string(kept.join("certificate.pem")).unwrap(), before);
-}
-
-/// An answer to the directory goes with its order; the client may come a moment before.
-async fn validated_is_over(directory: &Directory, address: SocketAddr) -> bool {
-    until_trusted(directory, address).await;
-    open(address, DOMAINS[0], &[b"acme-tls/1"]).await.is_err()
 }
 
 #[tokio::test]
@@ -168,7 +162,6 @@ async fn a_limit_is_kept_and_a_name_that_is_not_proved_is_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let app = start(settings(&folder, &directory)).await;
     let (address, data) = (app.address().unwrap(), app.data_directory().to_owned());
-    let limited = Instant::now();
     let pause = until("no pause was kept", async || {
         let text = std::fs::read_to_string(kept(&data).join("not_before")).ok()?;
         text.parse::<Timestamp>().ok()
@@ -184,12 +177,15 @@ async fn a_limit_is_kept_and_a_name_that_is_not_proved_is_tried_again() {
     directory.validate_at(address);
     let told = until("the failure is told nobody", failed).await;
     let orders = directory.asked("/new-order");
-    assert!(orders[1].duration_since(orders[0]) >= Duration::from_millis(1500), "{:?} after {:?}", orders, limited);
+    assert!(orders[1].duration_since(orders[0]) >= Duration::from_secs(2), "{orders:?}");
     assert!(told.contains("acme_challenge_failed") && told.contains("nobody answers there"), "{told}");
     until_trusted(&directory, address).await;
     until("the trouble is over", async || (!degraded(&data).contains("acme_")).then_some(())).await;
     app.shutdown().await.unwrap();
 }
+
+/// Arguments, variables, and what the program says to them.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
 
 /// Starts the program in vain, and returns what it says.
 fn refused(arguments: &[&str], settings: &[(&str, &str)]) -> String {
@@ -205,7 +201,7 @@ fn settings_that_cannot_be_are_refused() {
     let serve = ["serve", "--listen", "127.0.0.1:0"];
     let domain = ("THORBIS_TLS__ACME__DOMAINS", "api.example.test");
     let terms = ("THORBIS_TLS__ACME__TERMS_AGREED", "true");
-    let cases: [(&[&str], &[(&str, &str)], &str); 6] = [
+    let cases: [Case<'_>; 6] = [
         (&serve, &[domain], "`tls.acme.terms_agreed`"),
         (&serve, &[("THORBIS_TLS__ACME__DOMAINS", "*.example.test"), terms], "no wildcards"),
         (&serve, &[domain, terms, ("THORBIS_TLS__ACME__DIRECTORY_URL", "http://ca.example.test/")], "allowed: an https URL"),
