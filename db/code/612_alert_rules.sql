@@ -14,6 +14,8 @@ insert into app.alert_rules as r (name, description, source, signal, unit, is_ab
   ('disk_forecast',     'Until the disk is full, as it fills now',                 'forecast',     'disk_free_bytes',         'h',        false, 24,         21600, 120, 21600, 'critical'),
   ('disk_free',         'Room on the disk of the data folder',                     'last',         'disk_free_percent',       '%',        false, 10,         300,   0,   21600, 'critical'),
   ('feed_lag',          'How late changed rows come to servers',                   'last',         'change_feed_lag_seconds', 's',        true,  30,         300,   60,  3600,  'warning'),
+  ('certificate_end',   'Until the certificate for TLS ends',                      'last',         'certificate_expires_seconds', 's',    false, 1209600,    300,   300, 21600, 'critical'),
+  ('certificate_orders', 'Orders of a certificate that failed one after another',  'last',         'certificate_order_failures', 'times', true, 2,          300,   0,   21600, 'warning'),
   ('told',              'What programs tell by send_alert',                        'told',         null,                      'times',    true,  0,          3600,  0,   3600,  'warning')
 on conflict (name) do update
    set description = excluded.description, source = excluded.source, signal = excluded.signal, unit = excluded.unit, is_above = excluded.is_above,

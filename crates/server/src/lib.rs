@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing imports this crate; it wires the floors below and holds no rule of the business.
 
+mod acme;
 pub mod alone;
 mod backend;
 mod backups;
@@ -20,4 +21,5 @@ mod tasks;
 pub mod version;
 mod watched;
 
+pub use acme::AcmeError;
 pub use start::{DemoLogin, FolderError, RunningServer, StartError, start};

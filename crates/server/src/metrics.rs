@@ -108,6 +108,8 @@ fn describe() {
     metrics::describe_gauge!("realtime_channels", "Channels that sockets have joined.");
     metrics::describe_gauge!("realtime_nodes_connected", "Whether other servers can be reached.");
     metrics::describe_gauge!("realtime_feed_lag_seconds", "Age of the last beat of the change feed as sockets heard it.");
+    metrics::describe_gauge!("certificate_expires_seconds", metrics::Unit::Seconds, "How long the certificate for TLS holds.");
+    metrics::describe_gauge!("certificate_order_failures", "Orders of a certificate that failed one after another.");
     metrics::describe_gauge!("build_info", "Always 1; version and commit are labels.");
     metrics::describe_gauge!("process_start_time_seconds", metrics::Unit::Seconds, "When the process began to serve, as Unix time.");
     metrics::gauge!("build_info", "version" => version::VERSION, "commit" => version::COMMIT).set(1.0);

@@ -21,7 +21,8 @@ use crate::config::AlertsConfig;
 use crate::signals::{self, Signals};
 
 /// Numbers of `/metrics` that the server's own rules look at.
-const GAUGES: &[&str] = &["last_backup_age_seconds", "change_feed_lag_seconds"];
+const GAUGES: &[&str] =
+    &["last_backup_age_seconds", "change_feed_lag_seconds", "certificate_expires_seconds", "certificate_order_failures"];
 /// Bytes of a webhook's answer that are read.
 const ANSWER_BYTES_MAX: usize = 4096;
 

@@ -33,6 +33,7 @@ use serving::{Grounds, Serving};
 use told::{Place, Signals};
 use values::{Sources, Values};
 
+use crate::acme::AcmeError;
 use crate::config::Settings;
 use crate::edge::{self, Bound, Edge, ListenError};
 use crate::metrics;
@@ -67,6 +68,9 @@ pub(crate) struct Running {
 /// Starts it. Returns when it answers; a database that is away is waited for a while, and then in the background.
 pub(crate) async fn start(given: Given) -> Result<Running, StartError> {
     let Given { sources, values, settings, listen } = given;
+    if settings.tls.acme.is_on() {
+        return Err(AcmeError::NoFolder.into());
+    }
     // Before anybody could send one: without this they end the program.
     let signals = Signals::listen().map_err(kernel::Error::internal)?;
     let config = AloneConfig::of(&values, settings.database.url.as_ref())?;
@@ -77,10 +81,10 @@ pub(crate) async fn start(given: Given) -> Result<Running, StartError> {
     };
     if let Some(bound) = &admin_bound {
         for address in &bound.addresses {
-            tracing::info!(url = crate::start::url_of(*address, settings.tls.certificate_file.is_some()), "the admin server answers");
+            tracing::info!(url = crate::start::url_of(*address, settings.tls.is_on()), "the admin server answers");
         }
     }
-    let places = places(&bound, &config, settings.tls.certificate_file.is_some());
+    let places = places(&bound, &config, settings.tls.is_on());
     let numbers = metrics::install()?;
     let (server, certificate) = place::server(config.uri.expose(), |name| sources.variable(name))?;
     let certificate = certificate.or_else(|| settings.database.root_certificate_file.clone());
@@ -119,7 +123,7 @@ pub(crate) async fn start(given: Given) -> Result<Running, StartError> {
 
     let open = |bound, routes| {
         let pipeline = Pipeline::new(routes, Cors::Routes, settings.limits.clone());
-        Edge::open(bound, Arc::new(pipeline), settings.limits.clone(), &settings.tls)
+        Edge::open(bound, Arc::new(pipeline), settings.limits.clone(), (&settings.tls, None))
     };
     let mut edges = vec![open(bound, router::changing(Arc::clone(&serving.routes)))?];
     if let Some(bound) = admin_bound {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: read once, in [`load`]; below it nobody looks at the environment. A key that no field here has stops the start.
 
+mod acme;
 mod fault;
 mod load;
 mod rules;
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use storage::StorageConfig;
 use transfers::TransfersConfig;
 
+pub use acme::Acme;
 pub use fault::{Fault, Faults};
 pub use load::{Flags, Loaded, Sources, load};
 
@@ -142,7 +144,7 @@ pub struct Listen {
     pub shutdown_grace_ms: u64,
 }
 
-/// TLS for clients. Both files or neither.
+/// TLS for clients: both files, or certificates that are ordered, or neither.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
@@ -152,6 +154,15 @@ pub struct Tls {
     pub key_file: Option<PathBuf>,
     /// How often, in milliseconds, the files are looked at for a change.
     pub reload_interval_ms: Interval,
+    /// Certificates that the server orders by itself.
+    pub acme: Acme,
+}
+
+impl Tls {
+    /// Tells whether clients speak TLS with this server.
+    pub fn is_on(&self) -> bool {
+        self.certificate_file.is_some() || self.acme.is_on()
+    }
 }
 
 /// A number of milliseconds between two looks at something; 1000 unless told otherwise.

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::{Environment, Settings};
+use super::{Environment, Settings, acme};
 use crate::middleware::range;
 
 /// Returns the key and the reason of each rule that is broken.
@@ -82,6 +82,7 @@ fn tls(settings: &Settings, rule: &mut impl FnMut(&'static str, bool, &str)) {
     rule("tls.key_file", tls.certificate_file.is_none() || tls.key_file.is_some(), "needed with tls.certificate_file");
     rule("tls.certificate_file", tls.key_file.is_none() || tls.certificate_file.is_some(), "needed with tls.key_file");
     rule("tls.reload_interval_ms", (50..=86_400_000).contains(&tls.reload_interval_ms.0), "allowed: 50 to 86400000");
+    acme::rules(tls, rule);
 }
 
 fn database(settings: &Settings, rule: &mut impl FnMut(&'static str, bool, &str)) {

@@ -13,11 +13,12 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::Shared;
 use super::pace::{Pace, Paced, Verdict};
+use crate::acme::VALIDATION;
 use crate::config::Limits;
 
 /// Streams that a client may have open on one HTTP/2 connection.
@@ -40,6 +41,11 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Share
         greeted = handshake => greeted,
     };
     match greeted {
+        // The directory has seen the answer that is in the handshake: it wants nothing more, and gets nothing (RFC 8737, section 3).
+        Ok(Ok(mut stream)) if stream.get_ref().1.alpn_protocol() == Some(VALIDATION) => {
+            let closed = stream.shutdown().await.is_ok();
+            tracing::debug!(%peer, closed, "a name was validated");
+        }
         Ok(Ok(stream)) => Box::pin(http(stream, peer, &shared)).await,
         Ok(Err(error)) => tracing::debug!(%error, %peer, "the TLS handshake failed"),
         Err(_elapsed) => tracing::debug!(%peer, "the TLS handshake took too long"),

@@ -20,13 +20,14 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::acme::Certificates;
 use crate::config::{Limits, Tls};
 use crate::middleware::Pipeline;
 
 pub use holder::{Holder, holder_of};
 pub use tls::TlsError;
 
-use tls::TlsFiles;
+use tls::Greeting;
 
 /// How often a port is looked for that is free on all addresses.
 const FREE_PORT_TRIES: u32 = 16;
@@ -149,7 +150,7 @@ fn is_missing_ipv6_loopback(address: SocketAddr, error: &std::io::Error) -> bool
 pub(crate) struct Shared {
     pipeline: Arc<Pipeline>,
     limits: Limits,
-    tls: Option<Arc<TlsFiles>>,
+    tls: Option<Greeting>,
     /// No new requests; those in flight end in order.
     stop: CancellationToken,
     /// The end, also for what is in flight.
@@ -166,12 +167,17 @@ pub(crate) struct Edge {
 
 impl Edge {
     /// Begins to answer.
-    pub(crate) fn open(bound: Bound, pipeline: Arc<Pipeline>, limits: Limits, tls: &Tls) -> Result<Self, TlsError> {
+    pub(crate) fn open(
+        bound: Bound,
+        pipeline: Arc<Pipeline>,
+        limits: Limits,
+        (tls, ordered): (&Tls, Option<Arc<Certificates>>),
+    ) -> Result<Self, TlsError> {
         let slots = Arc::new(Semaphore::new(limits.connections_max));
-        let tls = TlsFiles::load(tls)?.map(Arc::new);
+        let tls = Greeting::of(tls, ordered)?;
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
         let tasks = TaskTracker::new();
-        if let Some(files) = &tls {
+        if let Some(Greeting::Files(files)) = &tls {
             tasks.spawn(Arc::clone(files).follow(stop.clone()));
         }
         let shared = Arc::new(Shared { pipeline, limits, tls, stop, kill, slots });

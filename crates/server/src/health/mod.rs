@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use kernel::Error;
 use serde::Serialize;
 
+use crate::acme::Certificates;
 use crate::backend::Backend;
 use crate::maintenance::Done;
 
@@ -53,6 +55,9 @@ pub(crate) struct Checks {
     migrations: Check,
     catalog: Check,
     maintenance: Check,
+    /// Only where the server orders certificates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<Check>,
 }
 
 impl Check {
@@ -97,11 +102,17 @@ pub(crate) struct Health {
     preparation: Arc<ArcSwap<Preparation>>,
     backend: Backend,
     done: Arc<Done>,
+    certificates: Option<Arc<Certificates>>,
 }
 
 impl Health {
-    pub(crate) fn new(preparation: Arc<ArcSwap<Preparation>>, backend: Backend, done: Arc<Done>) -> Self {
-        Self { preparation, backend, done }
+    pub(crate) fn new(
+        preparation: Arc<ArcSwap<Preparation>>,
+        backend: Backend,
+        done: Arc<Done>,
+        certificates: Option<Arc<Certificates>>,
+    ) -> Self {
+        Self { preparation, backend, done, certificates }
     }
 
     /// Looks at every part.
@@ -118,7 +129,10 @@ impl Health {
         // What is overdue is named; requests are answered all the same, and a start anew would not help.
         let overdue = self.done.overdue();
         let maintenance = if overdue.is_empty() { Check::ok() } else { Check::late(&overdue.join("; ")) };
-        Checks { database, migrations, catalog: Check::of(self.backend.catalog()), maintenance }
+        let wrong = |certificates: &Arc<Certificates>| certificates.wrong(Timestamp::now());
+        let certificate = self.certificates.as_ref();
+        let certificate = certificate.map(|it| wrong(it).map_or_else(Check::ok, |why| Check::failed("certificate_overdue", &why)));
+        Checks { database, migrations, catalog: Check::of(self.backend.catalog()), maintenance, certificate }
     }
 
     /// Returns in a word how Redis is.
@@ -128,11 +142,12 @@ impl Health {
 
     /// Returns what does not work, or worse than it should.
     pub(crate) fn degraded(&self) -> Vec<String> {
+        let certificate = self.certificates.as_ref().and_then(|certificates| certificates.wrong(Timestamp::now()));
         match &**self.preparation.load() {
-            Preparation::Pending { .. } => Vec::new(),
+            Preparation::Pending { .. } => certificate.into_iter().collect(),
             Preparation::Done { degraded } => {
                 let named = degraded.iter().cloned().chain(self.done.overdue());
-                named.chain(self.backend.feed_lag()).chain(self.backend.replicas_out()).collect()
+                named.chain(self.backend.feed_lag()).chain(self.backend.replicas_out()).chain(certificate).collect()
             }
         }
     }

@@ -77,7 +77,7 @@ impl Cors {
         }
         let public = settings.public_url.as_deref().and_then(|url| url::Url::parse(url).ok());
         let public = public.map(|url| url.origin().ascii_serialization());
-        let scheme = if settings.tls.certificate_file.is_some() { "https" } else { "http" };
+        let scheme = if settings.tls.is_on() { "https" } else { "http" };
         let ours = addresses.iter().flat_map(|address| {
             let by_name = address.ip().is_loopback().then(|| format!("{scheme}://localhost:{}", address.port()));
             by_name.into_iter().chain([format!("{scheme}://{address}")])

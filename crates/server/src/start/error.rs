@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::acme::AcmeError;
 use crate::config::Faults;
 use crate::edge::{ListenError, TlsError};
 
@@ -22,6 +23,9 @@ pub enum StartError {
     /// The TLS files cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Certificates cannot be ordered.
+    #[error(transparent)]
+    Acme(#[from] AcmeError),
     /// The private cluster does not run.
     #[error("PostgreSQL does not run ({}): {source}", source.code())]
     Cluster {

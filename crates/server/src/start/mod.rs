@@ -20,12 +20,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use auth::keys::KeyRing;
 use kernel::Secret;
-use observe::Signals;
+use observe::{Alerts, Signals};
 use postgres::cluster::{self, Cluster};
 use postgres::migrate::Migrator;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::acme::Orders;
 use crate::backend::{Backend, BackendOptions};
 use crate::backups::Backups;
 use crate::config::Settings;
@@ -115,7 +116,9 @@ struct Ends {
 async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningServer, StartError> {
     let Ground { settings, bound, keys, folder, ends } = ground;
     let numbers = metrics::install()?;
-    let tls = settings.tls.certificate_file.is_some();
+    let orders = Orders::open(&settings.tls.acme, folder.path())?;
+    let certificates = orders.as_ref().map(Orders::served);
+    let tls = settings.tls.is_on();
     let addresses = bound.addresses.clone();
     let public_url = public_url(&settings, &addresses, tls);
     let ring = (**keys.ring.load()).clone();
@@ -135,7 +138,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     let done = Arc::new(Done::new(&settings));
     let shared = Shared { backend: backend.clone(), preparation: Arc::clone(&preparation), done: Arc::clone(&done), stop: stop.clone() };
     let maintenance = Maintenance::new(shared, &settings, folder.path());
-    let health = Arc::new(Health::new(Arc::clone(&preparation), backend.clone(), done));
+    let health = Arc::new(Health::new(Arc::clone(&preparation), backend.clone(), done, certificates.clone()));
     let routes = router::router(Mounts {
         front: Front { public_url: public_url.as_str().into(), auth_path: backend.auth_path().into(), auth_alone: settings.auth_alone },
         numbers: Numbers { access: settings.metrics.access, handle: numbers.clone(), backend: backend.clone() },
@@ -149,7 +152,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
         .found_at(OwnAddress::new(&public_url, tls))
         .counting(Arc::clone(&signals))
         .taking(uploads(&settings));
-    let edge = Edge::open(bound, Arc::new(pipeline), settings.limits.clone(), &settings.tls)?;
+    let edge = Edge::open(bound, Arc::new(pipeline), settings.limits.clone(), (&settings.tls, certificates))?;
 
     let alerts = backend.alerts((&settings, folder.path()), signals, numbers.clone())?;
     let urls: Vec<String> = addresses.iter().map(|address| url_of(*address, tls)).collect();
@@ -161,14 +164,10 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     tasks.spawn(Arc::clone(&keys).follow(backend.clone(), stop.clone()));
     follow(&backend, &settings, &tasks, &stop);
     if !settings.quiet {
-        speak(&backend, &settings, &tasks, &stop);
-        tasks.spawn(alerts.follow(stop.clone()));
+        speak(&backend, &settings, (orders, alerts), &tasks, &stop);
     }
     maintenance.begin(&tasks);
-    let backups = Backups::open(&settings, cluster.as_ref())?;
-    if let (Some(backups), Some(cluster)) = (&backups, cluster.as_ref()) {
-        backups.begin(&settings, cluster, &backend, (&tasks, &stop));
-    }
+    let backups = back_up(&settings, cluster.as_ref(), &backend, (&tasks, &stop))?;
     Ok(RunningServer {
         addresses,
         tls,
@@ -201,8 +200,31 @@ fn follow(backend: &Backend, settings: &Settings, tasks: &TaskTracker, stop: &Ca
     tasks.spawn(backend.clone().follow_queue(stop.clone()));
 }
 
+fn back_up(
+    settings: &Settings,
+    cluster: Option<&Cluster>,
+    backend: &Backend,
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) -> Result<Option<Backups>, StartError> {
+    let backups = Backups::open(settings, cluster)?;
+    if let (Some(backups), Some(cluster)) = (&backups, cluster) {
+        backups.begin(settings, cluster, backend, (tasks, stop));
+    }
+    Ok(backups)
+}
+
 /// Has the backend do what others hear of.
-fn speak(backend: &Backend, settings: &Settings, tasks: &TaskTracker, stop: &CancellationToken) {
+fn speak(
+    backend: &Backend,
+    settings: &Settings,
+    (orders, alerts): (Option<Orders>, Alerts),
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    if let Some(orders) = orders {
+        tasks.spawn(orders.follow(stop.clone()));
+    }
+    tasks.spawn(alerts.follow(stop.clone()));
     tasks.spawn(backend.clone().follow_outbox(stop.clone()));
     if settings.queue.worker {
         tasks.spawn(backend.clone().work(stop.clone()));

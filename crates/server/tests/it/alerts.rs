@@ -268,6 +268,12 @@ async fn every_rule_is_told_of_when_it_is_broken() {
     metrics::gauge!("change_feed_lag_seconds").set(99.0);
     note("feed_lag", taker.until("How late changed rows come to servers").await);
 
+    // A certificate that nobody could renew.
+    metrics::gauge!("certificate_expires_seconds").set(86_400.0);
+    note("certificate_end", taker.until("Until the certificate for TLS ends: 86400 s").await);
+    metrics::gauge!("certificate_order_failures").set(3.0);
+    note("certificate_orders", taker.until("Orders of a certificate that failed one after another: 3 times").await);
+
     // What a program has to say.
     assert_eq!(house.rpc("send_alert", json!({ "message": "High connection count: 81" })).await.0, 200);
     note("told", taker.until("Alert: High connection count: 81").await);

@@ -2,6 +2,8 @@
 
 // `cfg(test)` tells clippy that the helpers in a module are tests, too.
 #[cfg(test)]
+mod acme;
+#[cfg(test)]
 mod backups;
 #[cfg(test)]
 #[path = "../it/bare.rs"]

@@ -15,6 +15,7 @@ use crate::written::compare;
 /// Where fields and their words are.
 const SOURCES: &[&str] = &[
     "crates/server/src/config/mod.rs",
+    "crates/server/src/config/acme.rs",
     "crates/auth/src/config.rs",
     "crates/auth/src/hooks/config.rs",
     "crates/auth/src/issuers/config.rs",
@@ -296,6 +297,8 @@ fn sample(key: &str, default: &Value) -> String {
         ("rates.shadow", _) => "read,export".to_owned(),
         ("auth.webauthn.rp_id", _) => "example.com".to_owned(),
         ("outbound.capture", _) => "false".to_owned(),
+        ("tls.acme.contact", _) => "ops@example.com".to_owned(),
+        ("tls.acme.external_account_key", _) => "c2VjcmV0".to_owned(),
         ("outbound.sms.twilio_account", _) => "AC1".to_owned(),
         ("outbound.sms.twilio_from", _) => "+15550100".to_owned(),
         (_, Value::Null) if key.rsplit('.').next() == Some("uri") => "pg-functions://postgres/public/a_hook".to_owned(),
@@ -317,6 +320,8 @@ fn every_key_has_a_variable() {
         ("DATABASE_URL", "postgres://ann@db.example/shop"),
         ("THORBIS_TLS__KEY_FILE", "/k"),
         ("THORBIS_TLS__CERTIFICATE_FILE", "/c"),
+        ("THORBIS_TLS__ACME__EXTERNAL_ACCOUNT_ID", "ann"),
+        ("THORBIS_TLS__ACME__EXTERNAL_ACCOUNT_KEY", "c2VjcmV0"),
         ("THORBIS_BLOBS__S3__BUCKET", "files"),
         ("THORBIS_BLOBS__S3__ACCESS_KEY", "ann"),
         ("THORBIS_BLOBS__S3__SECRET_KEY", "secret"),
