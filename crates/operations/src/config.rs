@@ -22,6 +22,8 @@ pub struct BackupConfig {
     pub recovery_key_file: Option<PathBuf>,
     /// When the daily backup begins, in UTC, such as `02:30`.
     pub daily_at: String,
+    /// Whether a start that is to change the schema names a moment to come back to before it does. If that fails, so does the start.
+    pub before_upgrade: bool,
     /// Seconds that a backup waits for its turn while another one of the same data folder is made.
     pub turn_time_s: u64,
     /// Seconds after the start in which a server that has no backup yet makes its first.
@@ -93,6 +95,7 @@ impl Default for BackupConfig {
             s3: S3Config::default(),
             recovery_key_file: None,
             daily_at: "02:30".to_owned(),
+            before_upgrade: true,
             turn_time_s: 60,
             first_after_s: 60,
             keep_daily: 7,

@@ -103,7 +103,7 @@ async fn compare(vault: &Vault, wanted: &Wanted, options: ClusterOptions, there:
 }
 
 /// Waits until the log up to a position is in the store, and returns how long that took.
-async fn log_arrives(vault: &Vault, source: &str, original: &Original, position: &str) -> Result<u64> {
+pub(crate) async fn log_arrives(vault: &Vault, source: &str, original: &Original, position: &str) -> Result<u64> {
     let begun = Instant::now();
     let wanted = log_pieces::position(position).map(log_pieces::piece_of).ok_or_else(|| Error::internal("no position"))?;
     while begun.elapsed() < LOG_PATIENCE {
@@ -115,7 +115,7 @@ async fn log_arrives(vault: &Vault, source: &str, original: &Original, position:
         shipped?;
         sleep(LOG_POLL).await;
     }
-    Err(Error::new(Kind::Timeout, "log_not_kept", "The log of the moment that is compared did not come into the store in time"))
+    Err(Error::new(Kind::Timeout, "log_not_kept", "The log up to the moment did not come into the store in time"))
 }
 
 /// Takes away what drills left, their PostgreSQL first.

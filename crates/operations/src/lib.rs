@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing leaves this crate unsealed, and nothing counts as a backup that was not complete.
 
+mod changing;
 mod checkpoints;
 mod config;
 mod copying;
@@ -22,6 +23,7 @@ mod undumping;
 mod vault;
 mod verify;
 
+pub use changing::{Moment, name_moment};
 pub use checkpoints::{Checkpoint, list as checkpoints};
 pub use config::{BackupConfig, S3Config};
 pub use copying::create;

@@ -82,6 +82,14 @@ pub async fn end_piece(config: &Config) -> Result<()> {
     connect(config).await?.batch_execute("select pg_switch_wal()").await.map_err(refused)
 }
 
+/// Names a moment in the log, has the log go on in a new piece, and returns the position.
+pub async fn name_point(config: &Config, name: &str) -> Result<String> {
+    let client = connect(config).await?;
+    let row = client.query_one("select pg_create_restore_point($1)::text", &[&name]).await.map_err(refused)?;
+    client.batch_execute("select pg_switch_wal()").await.map_err(refused)?;
+    row.try_get(0).map_err(refused)
+}
+
 /// Opens a snapshot at a moment in which nothing was written: before it and in it the log ends at the same place.
 async fn pin(client: &Client) -> Result<String> {
     for _ in 0..TRIES {

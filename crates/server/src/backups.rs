@@ -4,13 +4,14 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use kernel::{Error, Result, Secret};
-use operations::{Checkpoint, Elsewhere, Entry, Journal, Keeper, Original, Vault};
+use kernel::{Error, Kind, Result, Secret};
+use operations::{BackupConfig, Checkpoint, Elsewhere, Entry, Journal, Keeper, Original, Vault};
 use postgres::cluster::Cluster;
+use postgres::migrate::{Migrator, Source};
 use postgres::{Config, Row, Sql};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,6 +20,7 @@ use crate::backend::Backend;
 use crate::config::Settings;
 use crate::maintenance::ANCHOR_FILE;
 use crate::start::database;
+use crate::version;
 
 /// Recovery points that are kept at a time.
 const POINTS_MAX: i64 = 100;
@@ -93,6 +95,52 @@ impl Backups {
             Ok((_, Err(error))) => tracing::warn!(code = error.code(), "the end of the log waits for the next start: {}", error.message()),
             Err(_late) => tracing::warn!("the end of the log waits for the next start: the store of backups is too slow"),
         }
+    }
+}
+
+/// Names moments to come back to.
+pub(crate) struct Moments {
+    config: BackupConfig,
+    original: Original,
+}
+
+impl Moments {
+    /// Of a cluster that runs; nothing where the settings want none.
+    pub(crate) fn of(settings: &Settings, cluster: &Cluster) -> Option<Self> {
+        (settings.backup.enabled && settings.backup.before_upgrade).then(|| Self {
+            config: settings.backup.clone(),
+            original: original(settings, cluster.migrator_config(), cluster.status().facts.programs_folder),
+        })
+    }
+
+    /// Names this moment; returns its name when it can be restored to.
+    pub(crate) async fn name(&self, begins: &str) -> Result<String> {
+        let (vault, _) = Vault::open(&self.config, &self.original.data, true)?;
+        let name = format!("{begins}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"));
+        let moment = Box::pin(operations::name_moment(&vault, &self.original, &name)).await?;
+        if let Some(copy) = moment.copy {
+            tracing::info!(copy, "made a backup, since none was there whose log is whole");
+        }
+        Ok(name)
+    }
+
+    /// Names a moment if migrations are pending in a schema that is there already.
+    pub(crate) async fn before_upgrade(&self, migrator: &Migrator, source: &Source) -> Result<()> {
+        let status = migrator.status(source).await?;
+        if status.applied.is_empty() || status.pending.is_empty() {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let named = self.name(&format!("before-{}", version::VERSION)).await.map_err(|error| {
+            let message =
+                format!("No moment to come back to could be named before the schema changes: {} ({})", error.message(), error.code());
+            Error::new(Kind::Internal, "upgrade_not_backed_up", message)
+                .with_hint("reach the store of backups, or do without: backup.before_upgrade = false")
+                .with_source(error)
+        })?;
+        let (pending, duration_ms) = (status.pending.len(), begun.elapsed().as_millis());
+        tracing::info!(checkpoint = named, pending, duration_ms, "the schema changes now; thorbis restore --to-checkpoint goes back");
+        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::database;
 use super::error::{StartError, told};
 use crate::backend::Backend;
+use crate::backups::Moments;
 use crate::config::Settings;
 use crate::health::Preparation;
 
@@ -29,6 +30,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Preparer {
     pub(crate) settings: Arc<Settings>,
     pub(crate) migrator: Option<Migrator>,
+    /// Backups of the private cluster, where a moment is to be named before its schema changes.
+    pub(crate) moments: Option<Moments>,
     pub(crate) backend: Backend,
     pub(crate) state: Arc<ArcSwap<Preparation>>,
 }
@@ -93,6 +96,9 @@ impl Preparer {
     async fn migrate(&self, migrator: &Migrator, degraded: &mut Vec<String>) -> Result<()> {
         let options = database::migrate_options(&self.settings).map_err(Error::internal)?;
         let source = Source::Embedded;
+        if let Some(moments) = &self.moments {
+            moments.before_upgrade(migrator, &source).await?;
+        }
         let report = Box::pin(migrator.up(&source, &options)).await?;
         if !report.applied.is_empty() || report.code_replaced {
             tracing::info!(applied = report.applied.len(), code_replaced = report.code_replaced, "the schema is up to date");

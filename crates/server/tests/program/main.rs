@@ -70,6 +70,8 @@ mod traced;
 #[cfg(test)]
 mod transfers;
 #[cfg(test)]
+mod upgrades;
+#[cfg(test)]
 mod worked;
 #[cfg(test)]
 mod written;
