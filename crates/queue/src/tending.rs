@@ -110,6 +110,8 @@ impl Bench {
                 match Listener::connect(server, root_certificate_file.as_deref(), CHANNEL).await {
                     Ok(mut listener) => {
                         pause = PAUSE;
+                        // Whoever was cancelled before somebody listened was told of to nobody.
+                        self.hear(CANCEL).await;
                         while let Some(said) = listener.next().await {
                             self.hear(&said).await;
                         }

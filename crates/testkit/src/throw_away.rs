@@ -109,6 +109,8 @@ impl ThrowAway {
             // Each server of each test reads the log.
             ("max_wal_senders", "60"),
             ("max_replication_slots", "60"),
+            // Hundreds of databases come and go, and whoever begins to read the log waits for all that is under way.
+            ("autovacuum_vacuum_cost_delay", "0"),
             ("min_wal_size", "80MB"),
             ("max_wal_size", "1GB"),
         ] {

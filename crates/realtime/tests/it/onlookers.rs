@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const A: &str = "01900000-0000-7000-8000-00000000000a";
 pub(crate) const B: &str = "01900000-0000-7000-8000-00000000000b";
 
