@@ -45,13 +45,13 @@ struct Proof<'a> {
 impl Proof<'_> {
     async fn each(&self) -> Result<Vec<String>> {
         let mut reversible = Vec::new();
-        let mut before = self.up_to("0").await?;
+        let mut before = self.run(Some("0"), None).await?;
         for migration in &self.files.migrations {
-            let after = self.up_to(&migration.version).await?;
-            self.down(&Back::Steps(1)).await?;
-            let back = fingerprint::take(self.session).await?;
+            let version = Some(migration.version.as_str());
+            let after = self.run(version, Some(&before)).await?;
+            let back = self.down(&Back::Steps(1), Some(&after)).await?;
             same(&migration.up.path, "taken back, the schema is not what it was before", &back, &before)?;
-            let again = self.up_to(&migration.version).await?;
+            let again = self.run(version, Some(&back)).await?;
             same(&migration.up.path, "applied again, the schema is not what it was the first time", &again, &after)?;
             reversible.push(migration.version.clone());
             before = after;
@@ -60,29 +60,32 @@ impl Proof<'_> {
     }
 
     async fn all(&self) -> Result<(usize, String)> {
-        self.run(None).await?;
-        let first = fingerprint::take(self.session).await?;
-        self.down(&Back::To("0".to_owned())).await?;
-        self.run(None).await?;
-        let second = fingerprint::take(self.session).await?;
+        let first = self.run(None, None).await?;
+        let back = self.down(&Back::To("0".to_owned()), Some(&first)).await?;
+        let second = self.run(None, Some(&back)).await?;
         same("migrations", "after all down and all up again the schema is another", &second, &first)?;
         Ok((first.len(), first.checksum()))
     }
 
-    async fn up_to(&self, version: &str) -> Result<Fingerprint> {
-        self.run(Some(version.to_owned())).await?;
-        fingerprint::take(self.session).await
+    async fn run(&self, to: Option<&str>, found: Option<&Fingerprint>) -> Result<Fingerprint> {
+        let options = Options { to: to.map(str::to_owned), batches_max: None, ..self.options.clone() };
+        let run = Run { session: self.session, files: self.files, options: &options, found };
+        Box::pin(run.up()).await?;
+        self.left().await
     }
 
-    async fn run(&self, to: Option<String>) -> Result<()> {
-        let options = Options { to, batches_max: None, ..self.options.clone() };
-        let run = Run { session: self.session, files: self.files, options: &options };
-        Box::pin(run.up()).await.map(|_| ())
+    async fn down(&self, back: &Back, found: Option<&Fingerprint>) -> Result<Fingerprint> {
+        let run = Run { session: self.session, files: self.files, options: self.options, found };
+        Box::pin(run.down(back)).await?;
+        self.left().await
     }
 
-    async fn down(&self, back: &Back) -> Result<()> {
-        let run = Run { session: self.session, files: self.files, options: self.options };
-        Box::pin(run.down(back)).await.map(|_| ())
+    /// Returns what the schema is after a run, which has looked: nobody else is in this database.
+    async fn left(&self) -> Result<Fingerprint> {
+        match fingerprint::kept(self.session).await? {
+            Some(kept) => Ok(kept),
+            None => fingerprint::take(self.session).await,
+        }
     }
 }
 

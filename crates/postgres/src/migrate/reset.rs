@@ -57,7 +57,7 @@ impl Migrator {
             let hint = "Drop the database as its owner, create it again, and run up.";
             return Err(error::refused(error::ARGUMENT, "app.migrations does not belong to app_owner and is still there", hint));
         }
-        let run = Run { session, files: &files, options };
+        let run = Run { session, files: &files, options, found: None };
         let report = Box::pin(run.up()).await?;
         session.unlock().await?;
         Ok(report)

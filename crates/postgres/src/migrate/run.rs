@@ -20,7 +20,7 @@ impl Migrator {
         check_target(&files, options.to.as_deref())?;
         let session = self.connect().await?;
         session.lock(options).await?;
-        let run = Run { session: &session, files: &files, options };
+        let run = Run { session: &session, files: &files, options, found: None };
         let report = Box::pin(run.up()).await?;
         session.unlock().await?;
         Ok(report)
@@ -31,7 +31,7 @@ impl Migrator {
         let files = source.read()?;
         let session = self.connect().await?;
         session.lock(options).await?;
-        let run = Run { session: &session, files: &files, options };
+        let run = Run { session: &session, files: &files, options, found: None };
         let report = Box::pin(run.down(back)).await?;
         session.unlock().await?;
         Ok(report)
@@ -43,12 +43,14 @@ pub(super) struct Run<'a> {
     pub(super) session: &'a Session,
     pub(super) files: &'a Files,
     pub(super) options: &'a Options,
+    /// What the schema is, where nobody else was there since somebody looked.
+    pub(super) found: Option<&'a Fingerprint>,
 }
 
 impl Run<'_> {
     pub(super) async fn up(&self) -> Result<UpReport> {
         let mut report = UpReport::default();
-        let before = fingerprint::take(self.session).await?;
+        let before = self.found().await?;
         let kept = fingerprint::kept(self.session).await?;
         report.schema_drift = kept.as_ref().map(|kept| before.differences(kept)).unwrap_or_default();
         history::refuse(&history::disagreements(&history::read(self.session).await?, &self.files.migrations))?;
@@ -88,6 +90,13 @@ impl Run<'_> {
         Ok(report)
     }
 
+    async fn found(&self) -> Result<Fingerprint> {
+        match self.found {
+            Some(found) => Ok(found.clone()),
+            None => fingerprint::take(self.session).await,
+        }
+    }
+
     /// Returns what a whole run's outcome depends on. Bootstrap and rights run every time: the same of them on the same schema change
     /// nothing, and the schema need not be looked at a second time.
     fn made_from(&self) -> String {
@@ -97,7 +106,7 @@ impl Run<'_> {
     }
 
     pub(super) async fn down(&self, back: &Back) -> Result<DownReport> {
-        let before = fingerprint::take(self.session).await?;
+        let before = self.found().await?;
         let applied = history::read(self.session).await?;
         let count = match back {
             Back::Steps(steps) => *steps,

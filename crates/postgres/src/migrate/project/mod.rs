@@ -45,7 +45,7 @@ impl Migrator {
             let hint = "Run migrate up first.";
             return Err(error::refused(error::ARGUMENT, "the database has no schema of ours, which a project stands on", hint));
         }
-        let run = Run { session, files: &ours, options };
+        let run = Run { session, files: &ours, options, found: None };
         let before = fingerprint::take(session).await?;
         Box::pin(prepare(&run, session)).await?;
         let mut report = ProjectReport { ignored: project.ignored.clone(), ..ProjectReport::default() };

@@ -42,7 +42,7 @@ impl Migrator {
         let there = origin.login.connect().await?;
         there.client.batch_execute(SAME_TEXT).await.map_err(error::query)?;
         there.client.batch_execute("begin isolation level repeatable read read only").await.map_err(error::query)?;
-        let run = Run { session: here, files: &ours, options };
+        let run = Run { session: here, files: &ours, options, found: None };
         let before = fingerprint::take(here).await?;
         Box::pin(prepare(&run, here)).await?;
         let login = Login::make(here).await?;
