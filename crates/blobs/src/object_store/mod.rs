@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use kernel::{Blob, BlobFuture, BlobInfo, BlobKey, BlobPrefix, BlobStream, Blobs, Error, Kind, Result};
@@ -27,6 +27,7 @@ use url::Url;
 pub use config::ObjectStoreConfig;
 
 use asking::{Asked, unavailable};
+use sweeping::Swept;
 
 /// How long a signature is good.
 const SIGNED_FOR: Duration = Duration::from_mins(15);
@@ -42,7 +43,7 @@ pub struct ObjectStore {
     prefix: String,
     config: ObjectStoreConfig,
     /// When it was last looked for what nobody finished.
-    swept_at: Arc<Mutex<Option<Instant>>>,
+    swept: Arc<Mutex<Swept>>,
 }
 
 impl ObjectStore {
@@ -69,7 +70,7 @@ impl ObjectStore {
             client,
             prefix,
             config: config.clone(),
-            swept_at: Arc::default(),
+            swept: Arc::default(),
         })
     }
 

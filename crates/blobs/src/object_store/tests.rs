@@ -6,6 +6,7 @@ use kernel::{Blob, BlobKey, BlobPrefix, BlobStream, Blobs, CompanyId, Error, Sec
 use testkit::object_store::{ACCESS_KEY, BUCKET, ObjectStore as Server, SECRET_KEY, Trouble};
 
 use super::{ObjectStore, ObjectStoreConfig};
+use crate::{BlobsConfig, Files};
 
 const A: &str = "01900000-0000-7000-8000-00000000a000";
 const B: &str = "01900000-0000-7000-8000-00000000b000";
@@ -136,6 +137,19 @@ async fn what_a_dead_server_began_is_taken_back_when_it_is_old() {
     assert_eq!(blobs.take_back_older(jiff::SignedDuration::ZERO).await.unwrap(), 0);
     server.asked();
     assert_eq!((blobs.sweep(1).await.unwrap(), server.asked().len()), (0, 0), "it is not looked again within the hour");
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_list_what_was_begun_holds_up_nobody() {
+    let server = Server::start().await;
+    let files = Files::new("/nowhere".into(), &BlobsConfig { s3: config(&server), ..BlobsConfig::default() }).unwrap();
+    server.trouble([Trouble::Refuse(403)]);
+    assert_eq!(files.sweep().await.unwrap(), 0);
+    assert_eq!(server.asked().len(), 1, "what is refused for good is asked once");
+    let blobs = ObjectStore::new(&config(&server)).unwrap();
+    server.trouble([Trouble::Refuse(403)]);
+    let told = blobs.take_back_older(jiff::SignedDuration::ZERO).await.unwrap_err();
+    assert_eq!(told.code(), "blob_store_unavailable");
 }
 
 #[tokio::test]
