@@ -31213,6 +31213,8 @@ CREATE INDEX zones_id_idx ON public.zones USING btree (id);
 
 CREATE INDEX messages_topic_idx ON ONLY realtime.messages USING btree (topic, inserted_at DESC) WHERE (extension = 'broadcast'::text);
 
+CREATE INDEX objects_name_order_idx ON storage.objects USING btree (bucket_id, name COLLATE "C");
+
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON app.erasures FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON app.subscriptions FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();

@@ -1,13 +1,11 @@
-//! Lists of objects: by folder, page by page, and by key, from where the last one ended.
+//! Lists of folders, page by page.
 //!
 //! Invariant: what is listed are rows that the caller may read, at most so many at once.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kernel::{Error, Kind, Result};
 use postgres::Sql;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::value;
@@ -37,33 +35,11 @@ pub(crate) struct Listing {
     pub(crate) search: Option<String>,
 }
 
-/// A page of all keys that begin with something.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct ListingByKey {
-    #[serde(default, deserialize_with = "lenient::some_text")]
-    pub(crate) prefix: Option<String>,
-    #[serde(default, deserialize_with = "lenient::number")]
-    pub(crate) limit: Option<i64>,
-    #[serde(default, deserialize_with = "lenient::some_text")]
-    pub(crate) cursor: Option<String>,
-    #[serde(default, deserialize_with = "lenient::boolean")]
-    pub(crate) with_delimiter: Option<bool>,
-    #[serde(default, rename = "sortBy")]
-    pub(crate) sort_by: Option<SortBy>,
-}
-
-/// Where a page ended.
-#[derive(Serialize, Deserialize)]
-struct Cursor {
-    place: String,
-    key: String,
-}
-
 /// What rows are sorted by: the expression over `o`, and the same as text, which sorts alike.
-struct Sorting {
+pub(super) struct Sorting {
     column: &'static str,
-    text: &'static str,
-    is_descending: bool,
+    pub(super) text: &'static str,
+    pub(super) is_descending: bool,
 }
 
 impl Storage {
@@ -112,74 +88,15 @@ impl Storage {
         rows.iter().map(|row| value(row, "entry")).collect()
     }
 
-    /// Lists keys in order, from behind where the last page ended.
-    pub(crate) async fn list_by_key(&self, caller: &Caller, bucket: &str, listing: &ListingByKey) -> Result<Value> {
-        let sorting = Sorting::parse(listing.sort_by.as_ref())?;
-        let limit = self.rows(listing.limit, 1000)?;
-        let cursor = listing.cursor.as_deref().filter(|cursor| !cursor.is_empty()).map(read_cursor).transpose()?;
-        let prefix = listing.prefix.clone().unwrap_or_default();
-        let mut sql = Sql::new("with given as (select ");
-        sql.bind(bucket).text("::text as bucket, ").bind(prefix).text("::text as prefix, ");
-        sql.bind(listing.with_delimiter.unwrap_or(false)).text("::boolean as is_delimited), found as (");
-        // By their names: whoever is a guest reads these columns and no others.
-        sql.text("select o.id, o.name, o.updated_at, o.created_at, o.last_accessed_at, o.metadata, ");
-        sql.text(sorting.text).text(
-            " as place, case when g.is_delimited and strpos(substr(o.name, length(g.prefix) + 1), '/') > 0
-                          then g.prefix || split_part(substr(o.name, length(g.prefix) + 1), '/', 1) || '/' end as folder
-               from storage.objects o, given g
-              where o.bucket_id = g.bucket and starts_with(o.name, g.prefix)",
-        );
-        if !prefix_is_empty(listing) {
-            // For the index.
-            sql.text(" and o.name collate \"C\" >= g.prefix and o.name collate \"C\" <= g.prefix || chr(1114111)");
-        }
-        sql.text(
-            "), entries as (
-               select f.folder is not null as is_folder, coalesce(f.folder, f.name) collate \"C\" as key,
-                      min(f.place) collate \"C\" as place,
-                      (array_agg(jsonb_build_object('name', f.name, 'key', f.name, 'id', f.id, 'updated_at', f.updated_at, 'created_at', f.created_at,
-                                                    'last_accessed_at', f.last_accessed_at, 'metadata', f.metadata)))[1] as entry
-                 from found f group by 1, 2)
-             select e.is_folder, e.key, e.place, e.entry from entries e where true",
-        );
-        if let Some(cursor) = cursor {
-            sql.text(if sorting.is_descending { " and (e.place, e.key) < (" } else { " and (e.place, e.key) > (" });
-            sql.bind(cursor.place).text("::text collate \"C\", ").bind(cursor.key).text("::text collate \"C\")");
-        }
-        sql.text(if sorting.is_descending { " order by e.place desc, e.key desc limit " } else { " order by e.place, e.key limit " });
-        sql.bind(limit.saturating_add(1)).text("::bigint");
-        let mut rows = self.seen(caller, sql).await?;
-        let has_next = rows.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-        if has_next {
-            rows.pop();
-        }
-        let (mut folders, mut objects) = (Vec::new(), Vec::new());
-        for row in &rows {
-            if value(row, "is_folder")? {
-                let key: String = value(row, "key")?;
-                folders.push(json!({ "key": key.trim_end_matches('/'), "name": key }));
-            } else {
-                objects.push(value::<Value>(row, "entry")?);
-            }
-        }
-        let mut said = json!({ "hasNext": has_next, "folders": folders, "objects": objects });
-        if let (true, Some(last), Some(said)) = (has_next, rows.last(), said.as_object_mut()) {
-            let cursor = Cursor { place: value(last, "place")?, key: value(last, "key")? };
-            let cursor = serde_json::to_vec(&cursor).map_err(Error::internal)?;
-            said.insert("nextCursor".to_owned(), URL_SAFE_NO_PAD.encode(cursor).into());
-        }
-        Ok(said)
-    }
-
     /// Reads rows; whoever has no right on the table at all sees none.
-    async fn seen(&self, caller: &Caller, sql: Sql) -> Result<Vec<postgres::Row>> {
+    pub(super) async fn seen(&self, caller: &Caller, sql: Sql) -> Result<Vec<postgres::Row>> {
         match self.read(caller, sql).await {
             Err(error) if error.code() == "42501" => Ok(Vec::new()),
             answered => answered,
         }
     }
 
-    fn rows(&self, limit: Option<i64>, unsaid: i64) -> Result<i64> {
+    pub(super) fn rows(&self, limit: Option<i64>, unsaid: i64) -> Result<i64> {
         let limit = limit.unwrap_or(unsaid);
         if limit < 1 {
             return Err(invalid("limit", "1 and more"));
@@ -198,7 +115,7 @@ fn bounds(folder: &str) -> (String, String) {
 }
 
 impl Sorting {
-    fn parse(sort_by: Option<&SortBy>) -> Result<Self> {
+    pub(super) fn parse(sort_by: Option<&SortBy>) -> Result<Self> {
         let column = sort_by.and_then(|sort| sort.column.as_deref()).unwrap_or("name");
         let (column, text) = match column {
             "name" => ("o.name collate \"C\"", "o.name"),
@@ -217,18 +134,9 @@ impl Sorting {
 }
 
 impl Sorting {
-    fn is_by_name(&self) -> bool {
+    pub(super) fn is_by_name(&self) -> bool {
         self.text == "o.name"
     }
-}
-
-fn prefix_is_empty(listing: &ListingByKey) -> bool {
-    listing.prefix.as_deref().unwrap_or_default().is_empty()
-}
-
-fn read_cursor(cursor: &str) -> Result<Cursor> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|error| invalid("cursor", "what nextCursor said").with_source(error))?;
-    serde_json::from_slice(&bytes).map_err(|error| invalid("cursor", "what nextCursor said").with_source(error))
 }
 
 /// A value of the request is none that is taken.

@@ -4,6 +4,7 @@
 //! the version that the row names.
 
 mod copying;
+mod keys;
 mod listing;
 mod measuring;
 mod opening;
@@ -20,7 +21,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub(crate) use copying::{Instead, Transport};
-pub(crate) use listing::{Listing, ListingByKey, invalid};
+pub(crate) use keys::ListingByKey;
+pub(crate) use listing::{Listing, invalid};
 
 /// What is uploaded, before its bytes.
 #[derive(Clone, Debug)]

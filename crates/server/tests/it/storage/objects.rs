@@ -184,6 +184,28 @@ async fn folders_and_keys_are_listed() {
     let page = shop.asked("POST", "/object/list-v2/things", &service, json!({ "with_delimiter": true })).await.ok();
     assert_eq!(page["folders"], json!([{ "key": "b", "name": "b/" }]));
     assert_eq!((names(&page["objects"]), &page["objects"][0]["key"]), (vec!["Bz.txt".to_owned(), "a.txt".to_owned()], &json!("Bz.txt")));
+    // Folders and keys by turns, one a page, from both ends: each folder once, whatever is in it.
+    for (prefix, order, expected) in [
+        ("", "asc", vec!["Bz.txt", "a.txt", "b/"]),
+        ("", "desc", vec!["b/", "a.txt", "Bz.txt"]),
+        ("b/", "asc", vec!["b/c.txt", "b/d.txt", "b/e/"]),
+        ("b/", "desc", vec!["b/e/", "b/d.txt", "b/c.txt"]),
+        ("b", "asc", vec!["b/"]),
+    ] {
+        let (mut walked, mut cursor) = (vec![], Value::Null);
+        while walked.len() <= expected.len() {
+            let wanted = json!({ "prefix": prefix, "with_delimiter": true, "limit": 1, "cursor": cursor, "sortBy": { "column": "name", "order": order } });
+            let page = shop.asked("POST", "/object/list-v2/things", &service, wanted).await.ok();
+            let found = [names(&page["folders"]), names(&page["objects"])].concat();
+            assert_eq!(found.len(), 1, "{page}");
+            walked.extend(found);
+            cursor = page["nextCursor"].clone();
+            if cursor.is_null() {
+                break;
+            }
+        }
+        assert_eq!(walked, expected, "{prefix:?} {order}");
+    }
     let backwards = json!({ "prefix": "b/", "sortBy": { "column": "created_at", "order": "desc" } });
     let page = shop.asked("POST", "/object/list-v2/things", &service, backwards).await.ok();
     assert_eq!(names(&page["objects"]), ["b/e/f.txt", "b/d.txt", "b/c.txt"]);
