@@ -1,9 +1,10 @@
 //! Sending what waits, in batches.
 //!
-//! Invariant: whoever puts something in never waits: what does not fit is dropped and counted. A batch is tried so many times and then
-//! given up, so that what waits is never older than that; a process that stops sends what waits within its time.
+//! Invariant: a batch is tried so many times and then given up, so that what waits is never older than that; a process that stops sends what
+//! waits within its time.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -12,47 +13,18 @@ use flate2::write::GzEncoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use outbound::http::{Bounds, Call, Http, HttpOptions, NamedBy};
 use prost::Message;
-use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::OtlpConfig;
 use super::messages::{Answer, Line, Logs, Resource, ResourceLogs, ResourceSpans, Scope, ScopeLogs, ScopeSpans, Span, Traces};
+use super::queue::{Item, Pending, Signal};
 
 /// Bytes of an answer that are read.
 const ANSWER_BYTES_MAX: usize = 16_384;
 /// The first pause where a collector says that it is too much, and not for how long; each further one is twice as long.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// What is sent.
-#[derive(Debug)]
-pub(crate) enum Item {
-    Span(Span),
-    Line(Line),
-}
-
-impl Item {
-    fn signal(&self) -> &'static str {
-        match self {
-            Self::Span(_) => "traces",
-            Self::Line(_) => "logs",
-        }
-    }
-}
-
-/// Puts something in, if there is room.
-pub(crate) fn put(queue: &Sender<Item>, item: Item) {
-    let signal = item.signal();
-    if queue.try_send(item).is_err() {
-        count(signal, "dropped", 1);
-    }
-}
-
-fn count(signal: &'static str, result: &'static str, items: usize) {
-    if items > 0 {
-        metrics::counter!("otlp_items_total", "signal" => signal, "result" => result).increment(u64::try_from(items).unwrap_or(u64::MAX));
-    }
-}
 
 /// Sends batches to one collector.
 pub(crate) struct Exporter {
@@ -62,6 +34,7 @@ pub(crate) struct Exporter {
     headers: HeaderMap,
     resource: Resource,
     config: OtlpConfig,
+    pending: Arc<Pending>,
     stop: CancellationToken,
     /// Whether the last batch was given up, so that it is told once when that begins and once when it ends.
     is_refused: AtomicBool,
@@ -78,13 +51,19 @@ enum Refused {
 
 impl Exporter {
     /// Makes one; none where no collector is set.
-    pub(crate) fn new(config: &OtlpConfig, resource: Resource, stop: CancellationToken) -> kernel::Result<Option<Self>> {
+    pub(crate) fn new(
+        config: &OtlpConfig,
+        resource: Resource,
+        pending: Arc<Pending>,
+        stop: CancellationToken,
+    ) -> kernel::Result<Option<Self>> {
         let (Some(traces), Some(logs)) = (config.url("/v1/traces"), config.url("/v1/logs")) else { return Ok(None) };
         let bounds = Bounds { bytes_max: ANSWER_BYTES_MAX, time: Duration::from_millis(config.time_ms) };
         let http = Http::new(HttpOptions { bounds, private_allowed: true })?;
         let mut headers: HeaderMap = config.headers.iter().filter_map(super::config::header).collect();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
-        Ok(Some(Self { http, traces, logs, headers, resource, config: config.clone(), stop, is_refused: AtomicBool::new(false) }))
+        let is_refused = AtomicBool::new(false);
+        Ok(Some(Self { http, traces, logs, headers, resource, config: config.clone(), pending, stop, is_refused }))
     }
 
     /// Sends what comes until it is told to stop, and then what waits.
@@ -120,19 +99,19 @@ impl Exporter {
             let count = spans.len();
             let scopes = vec![ScopeSpans { scope: Some(scope()), spans: std::mem::take(spans) }];
             let batch = Traces { of: vec![ResourceSpans { resource: Some(self.resource.clone()), scopes }] };
-            self.send("traces", &self.traces, batch.encode_to_vec(), count).await;
+            self.send(Signal::Traces, &self.traces, batch.encode_to_vec(), count).await;
         }
         if is_full(lines.len()) {
             let count = lines.len();
             let scopes = vec![ScopeLogs { scope: Some(scope()), lines: std::mem::take(lines) }];
             let batch = Logs { of: vec![ResourceLogs { resource: Some(self.resource.clone()), scopes }] };
-            self.send("logs", &self.logs, batch.encode_to_vec(), count).await;
+            self.send(Signal::Logs, &self.logs, batch.encode_to_vec(), count).await;
         }
     }
 
     /// Sends one batch, several times if need be.
-    async fn send(&self, signal: &'static str, url: &Url, body: Vec<u8>, items: usize) {
-        let Ok((headers, body)) = self.packed(body) else { return count(signal, "failed", items) };
+    async fn send(&self, signal: Signal, url: &Url, body: Vec<u8>, items: usize) {
+        let Ok((headers, body)) = self.packed(body) else { return self.pending.came(signal, "failed", items) };
         let mut pause = PAUSE;
         for attempt in 1..=self.config.attempts_max {
             match self.post(url, headers.clone(), body.clone()).await {
@@ -141,8 +120,8 @@ impl Exporter {
                     if self.is_refused.swap(false, Ordering::Relaxed) {
                         tracing::info!(host = url.host_str(), "the collector takes traces and logs again");
                     }
-                    count(signal, "sent", items - rejected);
-                    return count(signal, "rejected", rejected);
+                    self.pending.came(signal, "sent", items - rejected);
+                    return self.pending.came(signal, "rejected", rejected);
                 }
                 Err(Refused::Lasting) => break,
                 Err(Refused::Again(_)) if attempt == self.config.attempts_max || self.stop.is_cancelled() => break,
@@ -154,9 +133,13 @@ impl Exporter {
                 }
             }
         }
-        count(signal, "failed", items);
+        self.pending.came(signal, "failed", items);
         if !self.is_refused.swap(true, Ordering::Relaxed) {
-            tracing::warn!(host = url.host_str(), signal, "the collector does not take what is sent to it: some of it is lost");
+            tracing::warn!(
+                host = url.host_str(),
+                signal = signal.name(),
+                "the collector does not take what is sent to it: some of it is lost"
+            );
         }
     }
 

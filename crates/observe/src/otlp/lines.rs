@@ -6,15 +6,14 @@ use std::time::SystemTime;
 
 use kernel::trace::{Placed, TARGET};
 use serde_json::Value;
-use tokio::sync::mpsc::Sender;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::export::{Item, put};
 use super::messages::{AnyValue, Attribute, Line};
+use super::queue::{Item, Queue};
 use crate::fields::{Collected, Fields};
 use crate::sentry::envelope::{NEVER, PLAIN};
 use crate::sentry::scrub;
@@ -25,7 +24,7 @@ const ACCESS: &str = "access";
 /// Sends lines.
 #[derive(Debug)]
 pub(crate) struct Lines {
-    pub(crate) queue: Sender<Item>,
+    pub(crate) queue: Queue,
 }
 
 /// The fields of a span, for what is logged within it.
@@ -66,7 +65,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         event.record(&mut collected);
         fields.extend(collected.fields);
         let target = event.metadata().target();
-        put(&self.queue, Item::Line(made(*event.metadata().level(), target, &collected.message, &fields, place)));
+        self.queue.put(Item::Line(made(*event.metadata().level(), target, &collected.message, &fields, place)));
     }
 }
 

@@ -8,13 +8,13 @@ mod config;
 mod export;
 mod lines;
 mod messages;
+mod queue;
 mod spans;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kernel::Result;
 use serde_json::json;
-use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Subscriber;
@@ -24,15 +24,16 @@ use tracing_subscriber::layer::Filter;
 use tracing_subscriber::registry::LookupSpan;
 
 pub use config::OtlpConfig;
-use export::{Exporter, Item};
+use export::Exporter;
 use lines::Lines;
 use messages::{Attribute, Resource};
+use queue::Queue;
 use spans::Spans;
 
 /// What sends traces and lines.
 #[derive(Debug)]
 pub struct Otlp {
-    queue: Sender<Item>,
+    queue: Queue,
     config: OtlpConfig,
     stop: CancellationToken,
     sending: JoinHandle<()>,
@@ -51,8 +52,8 @@ impl Otlp {
             ],
         };
         let stop = CancellationToken::new();
-        let Some(exporter) = Exporter::new(config, resource, stop.clone())? else { return Ok(None) };
-        let (queue, waiting) = channel(config.queue_max);
+        let (queue, waiting) = Queue::new(config.queue_max);
+        let Some(exporter) = Exporter::new(config, resource, queue.pending(), stop.clone())? else { return Ok(None) };
         let sending = tokio::spawn(exporter.run(waiting));
         kernel::trace::carry_to(config.propagate_hosts.clone());
         Ok(Some(Self { queue, config: config.clone(), stop, sending }))
@@ -77,11 +78,12 @@ impl Otlp {
     }
 
     /// Sends what waits, as far as the time for it goes.
-    pub async fn end(self) {
+    pub async fn end(mut self) {
         self.stop.cancel();
         let time = Duration::from_millis(self.config.shutdown_time_ms);
-        if tokio::time::timeout(time, self.sending).await.is_err() {
-            metrics::counter!("otlp_items_total", "signal" => "all", "result" => "given_up").increment(1);
+        if tokio::time::timeout(time, &mut self.sending).await.is_err() {
+            self.sending.abort();
+            self.queue.pending().give_up();
         }
     }
 }

@@ -8,15 +8,14 @@ use std::time::SystemTime;
 use kernel::TraceContext;
 use kernel::trace::{Placed, REQUEST, TARGET, TASK};
 use serde_json::Value;
-use tokio::sync::mpsc::Sender;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::export::{Item, put};
 use super::messages::{Attribute, Span, Status};
+use super::queue::{Item, Queue};
 use crate::fields::{Collected, Fields};
 
 /// The target of the line that every request has.
@@ -47,7 +46,7 @@ const BEGIN: &[&str] = &[TASK, "message", "delivery"];
 /// Makes spans.
 #[derive(Debug)]
 pub(crate) struct Spans {
-    pub(crate) queue: Sender<Item>,
+    pub(crate) queue: Queue,
     pub(crate) sample_rate: f64,
 }
 
@@ -127,7 +126,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Spans {
         if let (Some(placed), Some(begun)) = (placed, begun)
             && placed.context.is_sampled
         {
-            put(&self.queue, Item::Span(made(span.name(), placed, &begun)));
+            self.queue.put(Item::Span(made(span.name(), placed, &begun)));
         }
     }
 }

@@ -244,7 +244,10 @@ async fn a_collector_that_says_nothing_holds_up_nobody() {
     let numbers = numbers.render();
     // All but what fits into the queue and what is on its way.
     let dropped = numbers.lines().find_map(|line| line.strip_prefix(r#"otlp_items_total{signal="traces",result="dropped"} "#));
-    assert!(dropped.unwrap().parse::<u64>().unwrap() >= 9_980, "{numbers}");
+    let dropped: u64 = dropped.unwrap().parse().unwrap();
+    assert!(dropped >= 9_980, "{numbers}");
+    let given_up = numbers.lines().find_map(|line| line.strip_prefix(r#"otlp_items_total{signal="traces",result="given_up"} "#));
+    assert_eq!(dropped + given_up.unwrap().parse::<u64>().unwrap(), 10_000, "each is counted once: {numbers}");
 }
 
 #[tokio::test]
