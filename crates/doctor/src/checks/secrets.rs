@@ -146,4 +146,33 @@ select t.name as object, string_agg(c.attname, ', ' order by c.attnum) as eviden
  group by t.name"),
         ..PLAIN
     },
+    Check {
+        code: "personal_data_unreached",
+        severity: Severity::Low,
+        title: "no foreign keys lead from personal data to a person",
+        why: "When somebody asks for his data, or for its end, rows that nothing ties to him are not found.",
+        remedy: "Add a foreign key that leads to the table of people; where that cannot be, write down how such rows are found.",
+        sql: Any(r"
+, people as (
+  select t.oid from tables t
+   where t.relname ~ '^(users|people|persons|profiles|accounts|customers|clients|contacts|members|team_members|employees|staff|technicians|patients|students|tenants|guests|leads|subscribers|suppliers|vendors|companies|organi[sz]ations)$'
+), reached as (
+  with recursive way(relid) as (
+    select p.oid from people p
+    union
+    select k.relid from way w join keys k on k.refid = w.relid
+     -- What everything belongs to leads to nobody in particular.
+     where not exists (select from tables g where g.oid = w.relid and g.relname ~ '^(companies|tenants|organi[sz]ations|accounts)$')
+  )
+  select w.relid from way w
+)
+select t.name as object, string_agg(c.attname, ', ' order by c.attnum) as evidence
+  from tables t
+  join columns c on c.attrelid = t.oid
+ where not t.relispartition and t.oid not in (select r.relid from reached r)
+   and (c.attname ~ '^(email|e_mail|email_address|phone|phone_number|mobile|mobile_phone|first_name|last_name|full_name|date_of_birth|birth_?date|dob|ssn|address_line_?1|street)$'
+        or col_description(t.oid, c.attnum) ~* '^(personal|pii)\M')
+ group by t.name"),
+        ..PLAIN
+    },
 ];

@@ -257,4 +257,22 @@ pub(crate) const SECRETS: &[Plant] = &[
         ],
     ),
     plant("personal_data_unlabelled", "public.customers", &["alter table public.customers add phone text"]),
+    plant(
+        "personal_data_unreached",
+        "public.callbacks",
+        &[
+            "create table public.callbacks (company_id uuid not null references public.companies, id uuid not null, phone text, primary key (company_id, id))",
+            "comment on column public.callbacks.phone is 'personal: where somebody wants to be called back'",
+            "alter table public.callbacks enable row level security, force row level security",
+            "create policy own on public.callbacks to authenticated using (company_id = (select auth.company_id()))",
+            "grant select on public.callbacks to authenticated",
+            // Rows of this one are found: they are of a job, which is of a customer.
+            "create table public.visitors (company_id uuid not null references public.companies, job_id uuid not null, email text, \
+             primary key (company_id, job_id), foreign key (company_id, job_id) references public.jobs (company_id, id))",
+            "comment on column public.visitors.email is 'personal: who opens the door'",
+            "alter table public.visitors enable row level security, force row level security",
+            "create policy own on public.visitors to authenticated using (company_id = (select auth.company_id()))",
+            "grant select on public.visitors to authenticated",
+        ],
+    ),
 ];
