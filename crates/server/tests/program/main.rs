@@ -6,6 +6,8 @@ mod acme;
 #[cfg(test)]
 mod backups;
 #[cfg(test)]
+mod balanced;
+#[cfg(test)]
 #[path = "../it/bare.rs"]
 mod bare;
 #[cfg(test)]
