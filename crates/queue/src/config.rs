@@ -44,6 +44,10 @@ pub struct QueueConfig {
     pub tend_interval_ms: u64,
     /// Tasks that are looked after at once.
     pub tend_rows_max: u32,
+    /// Milliseconds between two times that tasks are counted for `/metrics`.
+    pub measure_interval_ms: u64,
+    /// Tasks of one state that are counted; where there are more, this many are shown.
+    pub measure_rows_max: u32,
     /// Milliseconds that a handler may take to end by itself when it was cancelled, took too long, or the process stops.
     pub stop_grace_ms: u64,
     /// Callers that may wait for a task to be put in outside of a transaction.
@@ -80,6 +84,8 @@ impl Default for QueueConfig {
             crashes_max: 5,
             tend_interval_ms: 1000,
             tend_rows_max: 1000,
+            measure_interval_ms: 30_000,
+            measure_rows_max: 100_000,
             stop_grace_ms: 5000,
             enqueue_waiting_max: 10_000,
             enqueue_rows_max: 500,
@@ -115,6 +121,8 @@ impl QueueConfig {
             (!(1..=100).contains(&self.crashes_max), "crashes_max", "1 to 100"),
             (!(10..=60_000).contains(&self.tend_interval_ms), "tend_interval_ms", "10 to 60000"),
             (!(1..=10_000).contains(&self.tend_rows_max), "tend_rows_max", "1 to 10000"),
+            (!(1000..=3_600_000).contains(&self.measure_interval_ms), "measure_interval_ms", "1000 to 3600000"),
+            (!(1..=10_000_000).contains(&self.measure_rows_max), "measure_rows_max", "1 to 10000000"),
             (self.stop_grace_ms > 600_000, "stop_grace_ms", "0 to 600000"),
             (!(1..=1_000_000).contains(&self.enqueue_waiting_max), "enqueue_waiting_max", "1 to 1000000"),
             (!(1..=5000).contains(&self.enqueue_rows_max), "enqueue_rows_max", "1 to 5000"),

@@ -13,6 +13,7 @@ mod bell;
 mod claims;
 mod coalesce;
 mod doing;
+mod figures;
 mod finishing;
 mod kinds;
 mod overview;
@@ -25,6 +26,7 @@ mod waiting;
 mod worker;
 
 pub use config::QueueConfig;
+pub use figures::Unfinished;
 pub use kinds::{Field, FieldType, Kind, Kinds, Rules};
 pub use overview::{Chosen, KindState, Limit, Listed};
 pub use queue::{Queue, QueueOptions};

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::claims::{self, Came};
 use crate::doing::{Bench, Ending};
+use crate::figures::Unfinished;
 use crate::finishing;
 use crate::kinds::Kinds;
 use crate::queue::Queue;
@@ -62,6 +63,11 @@ impl Worker {
         Bench::new(self.queue.clone(), Kinds::default()).tend().await
     }
 
+    /// Counts the tasks that are not finished, once; a worker that runs does that by itself.
+    pub async fn measure(&self) -> Result<Unfinished> {
+        Bench::new(self.queue.clone(), Kinds::default()).measure().await
+    }
+
     async fn work(&self, stop: CancellationToken, until: Until) {
         let bench = Arc::new(Bench::new(self.queue.clone(), self.kinds.clone()));
         if stop.run_until_cancelled(self.enter(&bench)).await.is_none() {
@@ -73,6 +79,7 @@ impl Worker {
         if until == Until::Stopped {
             aside.spawn(Arc::clone(&bench).keep_tending(stop.clone()));
             aside.spawn(Arc::clone(&bench).keep_up(stop.clone()));
+            aside.spawn(Arc::clone(&bench).keep_measuring(stop.clone()));
         }
         aside.spawn(Arc::clone(&bench).keep_hearing(stop.clone()));
         let config = self.queue.config();

@@ -2,11 +2,12 @@
 //!
 //! Invariant: labels have few values: a method nobody knows counts as `other`, a path is counted by its route's pattern.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::Method;
 use jiff::Timestamp;
+use metrics::SharedString;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::version;
@@ -41,11 +42,16 @@ pub(crate) fn method_name(method: &Method) -> &'static str {
     known.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
+/// The tier of the company that a request was for; on its answer.
+#[derive(Clone, Debug)]
+pub(crate) struct OfTier(pub(crate) Arc<str>);
+
 /// Counts one answered request.
-pub(crate) fn count_request(method: &Method, route: &str, status: u16, taken: Duration) {
+pub(crate) fn count_request((method, route, status): (&Method, &str, u16), tier: Option<&OfTier>, taken: Duration) {
     let method = method_name(method);
     let (route, status) = (route.to_owned(), status.to_string());
-    metrics::counter!(REQUESTS, "method" => method, "route" => route.clone(), "status" => status).increment(1);
+    let tier = tier.map_or_else(|| SharedString::const_str("none"), |OfTier(name)| Arc::clone(name).into());
+    metrics::counter!(REQUESTS, "method" => method, "route" => route.clone(), "status" => status, "tier" => tier).increment(1);
     metrics::histogram!(DURATION, "method" => method, "route" => route).record(taken.as_secs_f64());
 }
 
@@ -70,7 +76,7 @@ pub(crate) fn set_pool(pool: PoolGauges) {
 }
 
 fn describe() {
-    metrics::describe_counter!(REQUESTS, "Requests answered, by method, route and status.");
+    metrics::describe_counter!(REQUESTS, "Requests answered, by method, route, status and tier of the company.");
     metrics::describe_histogram!(DURATION, metrics::Unit::Seconds, "Time from the head of a request to the head of its answer.");
     metrics::describe_gauge!("database_pool_size", "Connections to PostgreSQL that are open.");
     metrics::describe_gauge!("database_pool_available", "Connections to PostgreSQL that are idle.");
@@ -108,6 +114,8 @@ fn describe() {
     metrics::describe_gauge!("realtime_channels", "Channels that sockets have joined.");
     metrics::describe_gauge!("realtime_nodes_connected", "Whether other servers can be reached.");
     metrics::describe_gauge!("realtime_feed_lag_seconds", "Age of the last beat of the change feed as sockets heard it.");
+    metrics::describe_gauge!("tasks_unfinished", "Tasks of the database that are not finished, by state.");
+    metrics::describe_gauge!("tasks_ready_age_seconds", metrics::Unit::Seconds, "Since when the oldest ready task could have begun.");
     metrics::describe_gauge!("certificate_expires_seconds", metrics::Unit::Seconds, "How long the certificate for TLS holds.");
     metrics::describe_gauge!("certificate_order_failures", "Orders of a certificate that failed one after another.");
     metrics::describe_gauge!("build_info", "Always 1; version and commit are labels.");

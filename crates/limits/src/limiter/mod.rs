@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use http::HeaderMap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kernel::{Clock, CompanyId, Error, Kind, UserId};
 use lru::LruCache;
 use serde_json::{Value, json};
@@ -23,8 +23,10 @@ use crate::key::Key;
 use crate::rate::Left;
 use crate::rules::{Counted, Limit, Rule, Rules, Tier};
 
-/// Companies whose tier is followed, where tiers have rates; those that asked longest ago have what everybody has until they ask again.
+/// Companies whose tier is followed; those that asked longest ago have what everybody has until they ask again.
 const FOLLOWED_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9999);
+/// After how long a tier that no rate hangs on is asked for again: it is told of requests, and decides nothing.
+const TOLD_FOR: SignedDuration = SignedDuration::from_secs(60);
 /// What a company has when its own tier is over.
 const FREE: &str = "free";
 /// Microseconds between two lines in the log about one class.
@@ -72,8 +74,15 @@ struct Inner {
     operations: HashMap<String, Class>,
     rules: ArcSwap<Rules>,
     version: AtomicI64,
-    tiers: Mutex<LruCache<CompanyId, Option<Tier>>>,
+    tiers: Mutex<LruCache<CompanyId, Followed>>,
     noted: [AtomicI64; Class::ALL.len()],
+}
+
+/// What is known of a company's tier.
+#[derive(Default)]
+struct Followed {
+    tier: Option<Tier>,
+    asked_at: Option<Timestamp>,
 }
 
 /// What was decided.
@@ -167,10 +176,24 @@ impl Limiter {
         self.0.buckets.put_back(&demands).await;
     }
 
-    /// Returns which rules are known, and the companies whose tiers are asked for.
+    /// Returns which rules are known, and the companies whose tiers are to be asked for: all where a rate hangs on it, else those that nobody
+    /// asked for within a minute.
     pub fn known(&self) -> (i64, Vec<CompanyId>) {
-        let companies = if self.0.rules.load().ask_for_tiers() { self.tiers().iter().map(|(id, _)| *id).collect() } else { Vec::new() };
-        (self.0.version.load(Ordering::Acquire), companies)
+        let (now, decides) = (self.0.clock.now(), self.0.rules.load().ask_for_tiers());
+        let is_due = |followed: &Followed| decides || followed.asked_at.is_none_or(|at| now.duration_since(at).abs() >= TOLD_FOR);
+        let mut tiers = self.tiers();
+        let due = tiers.iter_mut().filter(|(_, followed)| is_due(followed));
+        let companies = due.map(|(company, followed)| {
+            followed.asked_at = Some(now);
+            *company
+        });
+        (self.0.version.load(Ordering::Acquire), companies.collect())
+    }
+
+    /// Returns the tier of a company that a request was for, as far as it is known, and follows it from now on where the company is certain
+    /// to be one.
+    pub fn tier_of(&self, company: CompanyId, is_certain: bool) -> Option<Arc<str>> {
+        if is_certain { self.tier(company) } else { Some(self.current(self.tiers().peek(&company)?.tier.clone()?)) }
     }
 
     /// Takes these rules, which are all, from now on.
@@ -184,7 +207,7 @@ impl Limiter {
         let mut known = self.tiers();
         for (company, tier) in tiers {
             if let Some(place) = known.peek_mut(&company) {
-                *place = Some(tier);
+                place.tier = Some(tier);
             }
         }
     }
@@ -247,12 +270,16 @@ impl Limiter {
     }
 
     fn tier(&self, company: CompanyId) -> Option<Arc<str>> {
-        let known = self.tiers().get_or_insert(company, || None).clone()?;
-        let is_over = known.until.is_some_and(|until| until <= self.0.clock.now());
-        Some(if is_over { Arc::from(FREE) } else { known.name })
+        let known = self.tiers().get_or_insert(company, Followed::default).tier.clone()?;
+        Some(self.current(known))
     }
 
-    fn tiers(&self) -> MutexGuard<'_, LruCache<CompanyId, Option<Tier>>> {
+    fn current(&self, known: Tier) -> Arc<str> {
+        let is_over = known.until.is_some_and(|until| until <= self.0.clock.now());
+        if is_over { Arc::from(FREE) } else { known.name }
+    }
+
+    fn tiers(&self) -> MutexGuard<'_, LruCache<CompanyId, Followed>> {
         // Nothing that holds it can leave it half changed.
         self.0.tiers.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -100,7 +100,7 @@ async fn a_company_has_what_it_was_given_its_tier_or_everybody_has() {
     assert_eq!(several(&bob, 9).await, 1, "whose tier is not known yet has what everybody has");
     let (version, asked) = limiter.known();
     assert_eq!((version, asked.len()), (7, 2), "both are asked for from now on");
-    let until = clock.now() + jiff::SignedDuration::from_secs(120);
+    let until = clock.now() + SignedDuration::from_secs(120);
     let pro = |id: u128| (CompanyId(Uuid::from_u128(id)), Tier { name: "pro".into(), until: Some(until) });
     limiter.learn_tiers([pro(10), pro(20), pro(30)]);
     assert_eq!([several(&ann, 9).await, several(&bob, 9).await], [4, 3]);
@@ -108,7 +108,25 @@ async fn a_company_has_what_it_was_given_its_tier_or_everybody_has() {
     assert_eq!(limiter.known().1.len(), 2, "nobody asked for the third");
     limiter.learn(8, &[rule(Class::Write, Counted::Caller, None)]);
     assert_eq!([several(&ann, 9).await, several(&bob, 9).await], [9, 9]);
+    assert_eq!(limiter.known().1.len(), 2, "the minute is over for which a tier is told that decides nothing");
     assert_eq!(limiter.known(), (8, vec![]));
+}
+
+#[tokio::test]
+async fn the_tier_of_a_request_is_told_of_companies_that_are_certain() {
+    let (limiter, clock) = limiter(RatesConfig::default());
+    let company = CompanyId(Uuid::from_u128(10));
+    assert_eq!(limiter.tier_of(company, false), None);
+    assert_eq!(limiter.known(), (-1, vec![]), "what somebody only says is not followed");
+    assert_eq!(limiter.tier_of(company, true), None);
+    assert_eq!(limiter.known(), (-1, vec![company]));
+    assert_eq!(limiter.known(), (-1, vec![]), "once a minute");
+    let until = clock.now() + SignedDuration::from_secs(60);
+    limiter.learn_tiers([(company, Tier { name: "pro".into(), until: Some(until) })]);
+    assert_eq!([true, false].map(|is_certain| limiter.tier_of(company, is_certain)), [Some("pro".into()), Some("pro".into())]);
+    clock.0.fetch_add(60, Ordering::SeqCst);
+    assert_eq!(limiter.tier_of(company, true), Some("free".into()), "the minute is over");
+    assert_eq!(limiter.known(), (-1, vec![company]));
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ mod cron;
 mod ends;
 mod fair;
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod put;

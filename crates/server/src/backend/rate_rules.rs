@@ -56,9 +56,6 @@ impl Backend {
 
     /// Follows the rates until told to stop.
     pub(crate) async fn follow_rates(self, interval: Duration, stop: CancellationToken) {
-        if self.limiter().is_off() {
-            return;
-        }
         let mut is_away = false;
         while stop.run_until_cancelled(tokio::time::sleep(interval)).await.is_some() {
             let looked = self.look_at_rates().await;

@@ -3,15 +3,19 @@
 //! Invariant: whom a verified token names is counted as himself and for the company that the token names, so that no header moves the
 //! counters of another company; whoever has no good token is counted by the address that the edge made out, and so are guesses at passes.
 
+use std::sync::Arc;
+
 use auth::{Auth, Refusal};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
-use kernel::{ClientAddress, PassKind, Principal, Subject};
+use kernel::{ClientAddress, CompanyId, PassKind, Principal, Subject};
 use limits::{Asker, Class, Limiter, Meter, Whom, network};
 use serde_json::json;
+
+use crate::metrics::OfTier;
 
 /// Where functions are, below the mount of the data API.
 const FUNCTIONS: &str = "/rpc/";
@@ -48,6 +52,7 @@ pub(super) async fn layer(State(gate): State<Gate>, request: Request, next: Next
         return refused.into_response();
     }
     let class = class(&principal, &parts);
+    let (claimed, requested) = (asker.company, requested(&principal));
     let also = operation(&gate.limiter, &parts);
     let decision = match also {
         Some(operation) => gate.limiter.take(&asker, &[operation, class], 1).await,
@@ -62,6 +67,11 @@ pub(super) async fn layer(State(gate): State<Gate>, request: Request, next: Next
         parts.extensions.insert(principal);
         next.run(Request::from_parts(parts, body)).await
     };
+    // Which company he is in is certain once he was let in.
+    if let Some(company) = requested.filter(|_| response.status().is_success()).or(claimed) {
+        let tier = gate.limiter.tier_of(company, true).unwrap_or_else(|| Arc::from("unknown"));
+        response.extensions_mut().insert(OfTier(tier));
+    }
     decision.write(response.headers_mut());
     if let (Some(guest), StatusCode::UNAUTHORIZED) = (&guest, response.status()) {
         // That he is refused he learns next time.
@@ -129,6 +139,11 @@ fn asker(principal: &Principal, parts: &Parts) -> Option<Asker> {
         }
         Subject::Role { .. } | Subject::System { .. } => None,
     }
+}
+
+/// Returns the company that somebody says he wants to be in, where being let in means that he is of it.
+fn requested(principal: &Principal) -> Option<CompanyId> {
+    principal.requested_company().filter(|_| matches!(principal.subject(), Subject::User { .. }))
 }
 
 /// Returns whoever asks from the request's address.

@@ -14,7 +14,7 @@ use kernel::Error;
 use observe::Signals;
 use tracing::Span;
 
-use crate::metrics;
+use crate::metrics::{self, OfTier};
 
 /// The status that is logged where the client went away before its answer; nothing is sent.
 const CLIENT_CLOSED: u16 = 499;
@@ -63,13 +63,13 @@ impl Observation {
             let source = chain(error);
             tracing::error!(code = error.code(), status, path = self.path, source, "the request failed: {}", error.message());
         }
-        self.write(status, route.unwrap_or("none"), error.map(|error| error.code()));
+        self.write((route.unwrap_or("none"), status), response.extensions().get(), error.map(|error| error.code()));
     }
 
-    fn write(&self, status: u16, route: &str, code: Option<&str>) {
+    fn write(&self, (route, status): (&str, u16), tier: Option<&OfTier>, code: Option<&str>) {
         let taken = self.started.elapsed();
         self.signals.note_request(status, taken);
-        metrics::count_request(&self.method, route, status, taken);
+        metrics::count_request((&self.method, route, status), tier, taken);
         let duration_ms = taken.as_secs_f64() * 1000.0;
         let (method, path, peer, client) = (metrics::method_name(&self.method), &self.path, self.peer, self.client);
         tracing::info!(target: "access", method, path, status, duration_ms, %peer, %client, route, code, "{method} {path} {status}");
@@ -80,7 +80,7 @@ impl Drop for Observation {
     fn drop(&mut self) {
         if !self.ended {
             let _entered = self.span.clone().entered();
-            self.write(CLIENT_CLOSED, "none", Some("client_closed"));
+            self.write(("none", CLIENT_CLOSED), None, Some("client_closed"));
         }
     }
 }

@@ -152,11 +152,8 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
         auth_alone: settings.auth_alone,
     });
     let signals: Arc<Signals> = Arc::default();
-    let pipeline = Pipeline::new(routes, Cors::new(&settings, &addresses), settings.limits.clone())
-        .behind(Proxies::new(&settings.proxies))
-        .found_at(OwnAddress::new(&public_url, tls))
-        .counting(Arc::clone(&signals))
-        .taking(uploads(&settings));
+    let pipeline = Pipeline::new(routes, Cors::new(&settings, &addresses), settings.limits.clone());
+    let pipeline = knowing(pipeline, &settings, OwnAddress::new(&public_url, tls), &signals);
     let edge = Edge::open(bound, Arc::new(pipeline), settings.limits.clone(), (&settings.tls, certificates))?;
 
     let alerts = backend.alerts((&settings, folder.path()), signals, numbers.clone())?;
@@ -188,6 +185,11 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
         cluster: cluster.take(),
         folder,
     })
+}
+
+/// Adds what is known of requests before they come to their routes.
+fn knowing(pipeline: Pipeline, settings: &Settings, own: OwnAddress, signals: &Arc<Signals>) -> Pipeline {
+    pipeline.behind(Proxies::new(&settings.proxies)).found_at(own).counting(Arc::clone(signals)).taking(uploads(settings))
 }
 
 fn starting() -> Preparation {

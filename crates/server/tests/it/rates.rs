@@ -346,3 +346,42 @@ async fn servers_count_together_through_redis_and_go_on_without() {
     one.stop().await;
     other.stop().await;
 }
+
+#[tokio::test]
+async fn requests_are_counted_by_the_tier_of_the_company_that_they_were_for() {
+    let db = Db::new().await;
+    // Nobody is refused, and tiers are told all the same.
+    let server = Counting::start(&db, RatesConfig::default(), |settings| settings.rates.mode = Some(Mode::Off)).await;
+    let (ann, bob) = (server.owner("ann").await, server.owner("bob").await);
+    let subscription = json!({ "company_id": ann.company, "tier": "pro" });
+    server.rate("set_company_subscription", subscription).await;
+    let counted = async |status: u16, tier: &str| {
+        let text = server.client.get(format!("{}/metrics", server.address)).send().await.unwrap().text().await.unwrap();
+        let line = format!("http_requests_total{{method=\"GET\",route=\"/rest/v1/{{relation}}\",status=\"{status}\",tier=\"{tier}\"}} ");
+        text.lines().find_map(|found| found.strip_prefix(&line)).map_or(0, |number| number.parse::<u64>().unwrap())
+    };
+    for (person, tier) in [(&ann, "pro"), (&bob, "free")] {
+        soon("the tier is known", async || {
+            let before = counted(200, tier).await;
+            assert_eq!(server.get(CUSTOMERS, &person.token).await.status, 200);
+            counted(200, tier).await == before + 1
+        })
+        .await;
+    }
+    // Whoever is not let into a company counts for his own, and whoever has none for none.
+    let (own, theirs) = (counted(403, "free").await, counted(403, "pro").await);
+    let refused = server.send(server.request("GET", CUSTOMERS, &bob.token).header("x-company-id", &ann.company)).await;
+    assert_eq!(refused.status, 403, "{}", refused.body);
+    assert_eq!((counted(403, "free").await, counted(403, "pro").await), (own + 1, theirs));
+    let before = counted(401, "none").await;
+    assert_eq!(server.get(CUSTOMERS, "").await.status, 401);
+    assert_eq!(counted(401, "none").await, before + 1);
+    // A token without a company, and a header that names it.
+    let who = json!({ "email": "ann@example.com", "password": PASSWORD });
+    let session = server.post("/auth/v1/token?grant_type=password", "", who).await.body;
+    let by_header = || server.request("GET", CUSTOMERS, session["access_token"].as_str().unwrap()).header("x-company-id", &ann.company);
+    let before = counted(200, "pro").await;
+    assert_eq!(server.send(by_header()).await.status, 200);
+    assert_eq!(counted(200, "pro").await, before + 1);
+    server.stop().await;
+}

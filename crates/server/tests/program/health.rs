@@ -76,7 +76,7 @@ async fn the_numbers_are_for_this_machine() {
     reqwest::get(app.url("/no-such-path-of-this-test")).await.unwrap();
     let text = reqwest::get(app.url("/metrics")).await.unwrap().text().await.unwrap();
     for wanted in [
-        "http_requests_total{method=\"GET\",route=\"none\",status=\"404\"} ",
+        "http_requests_total{method=\"GET\",route=\"none\",status=\"404\",tier=\"none\"} ",
         "http_request_duration_seconds_bucket{method=\"GET\",route=\"none\",le=\"0.005\"} ",
         "build_info{version=\"0.1.0\",commit=\"",
         "process_start_time_seconds ",

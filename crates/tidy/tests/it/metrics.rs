@@ -33,8 +33,11 @@ fn documented(text: &str) -> BTreeSet<String> {
 fn asked(text: &str) -> BTreeSet<String> {
     let expressions = text.lines().filter_map(|line| line.trim().strip_prefix("\"expr\": "));
     let words = expressions.flat_map(|line| line.split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')));
-    let names =
-        words.filter(|word| ["_total", "_seconds", "_bytes", "_bucket"].iter().any(|end| word.ends_with(end)) || word.contains("_pool_"));
+    let names = words.filter(|word| {
+        ["_total", "_seconds", "_bytes", "_bucket"].iter().any(|end| word.ends_with(end))
+            || word.contains("_pool_")
+            || word.starts_with("tasks_")
+    });
     names.map(|name| SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name).to_owned()).collect()
 }
 
@@ -84,8 +87,10 @@ fn a_dashboard_shows_whatever_an_operator_has_to_see() {
         "database_pool_waiting",
         "cache_requests_total",
         "tasks_total",
+        "tasks_unfinished",
         "task_duration_seconds",
         "realtime_changes_total",
+        "realtime_feed_lag_seconds",
         "storage_bytes_uploaded_total",
         "change_feed_lag_seconds",
         "last_backup_age_seconds",
