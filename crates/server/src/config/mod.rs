@@ -145,7 +145,7 @@ pub struct Listen {
 }
 
 /// TLS for clients: both files, or certificates that are ordered, or neither.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
     /// PEM file with the certificate chain, the server's own first.
@@ -154,8 +154,23 @@ pub struct Tls {
     pub key_file: Option<PathBuf>,
     /// How often, in milliseconds, the files are looked at for a change.
     pub reload_interval_ms: Interval,
+    /// Seconds for which browsers that came by TLS come by nothing else (`Strict-Transport-Security`); 0: nothing is said of it. In development
+    /// nothing is said, since names of this machine are used for more than one program.
+    pub hsts_max_age_s: u64,
     /// Certificates that the server orders by itself.
     pub acme: Acme,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            certificate_file: None,
+            key_file: None,
+            reload_interval_ms: Interval::default(),
+            hsts_max_age_s: 31_536_000,
+            acme: Acme::default(),
+        }
+    }
 }
 
 impl Tls {

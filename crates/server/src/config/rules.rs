@@ -81,6 +81,7 @@ fn tls(settings: &Settings, rule: &mut impl FnMut(&'static str, bool, &str)) {
     let tls = &settings.tls;
     rule("tls.key_file", tls.certificate_file.is_none() || tls.key_file.is_some(), "needed with tls.certificate_file");
     rule("tls.certificate_file", tls.key_file.is_none() || tls.certificate_file.is_some(), "needed with tls.key_file");
+    rule("tls.hsts_max_age_s", tls.hsts_max_age_s <= 63_072_000, "allowed: 0 to 63072000");
     rule("tls.reload_interval_ms", (50..=86_400_000).contains(&tls.reload_interval_ms.0), "allowed: 50 to 86400000");
     acme::rules(tls, rule);
 }

@@ -60,6 +60,7 @@ pub(crate) struct Pipeline {
     own: OwnAddress,
     uploads: Vec<Uploads>,
     signals: Arc<Signals>,
+    strict_transport: Option<HeaderValue>,
 }
 
 /// Where files are sent that may be larger than every other body, and may take longer.
@@ -81,7 +82,16 @@ impl Uploads {
 
 impl Pipeline {
     pub(crate) fn new(router: Router, cors: Cors, limits: Limits) -> Self {
-        Self { router, cors, limits, proxies: Proxies::default(), own: OwnAddress::default(), uploads: Vec::new(), signals: Arc::default() }
+        Self {
+            router,
+            cors,
+            limits,
+            proxies: Proxies::default(),
+            own: OwnAddress::default(),
+            uploads: Vec::new(),
+            signals: Arc::default(),
+            strict_transport: None,
+        }
     }
 
     /// Believes these proxies.
@@ -102,6 +112,13 @@ impl Pipeline {
     #[must_use]
     pub(crate) fn counting(mut self, signals: Arc<Signals>) -> Self {
         self.signals = signals;
+        self
+    }
+
+    /// Has browsers come by TLS alone for so many seconds; none is as long as nothing.
+    #[must_use]
+    pub(crate) fn by_tls_alone(mut self, seconds: u64) -> Self {
+        self.strict_transport = (seconds > 0).then(|| HeaderValue::try_from(format!("max-age={seconds}")).ok()).flatten();
         self
     }
 
@@ -140,6 +157,9 @@ impl Pipeline {
             let headers = response.headers_mut();
             headers.insert(request_id::HEADER, id.header());
             headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            if let Some(strict) = &self.strict_transport {
+                headers.insert(header::STRICT_TRANSPORT_SECURITY, strict.clone());
+            }
             if let Some(place) = place.and_then(|place| HeaderValue::try_from(place.to_string()).ok()) {
                 headers.insert(TRACE_RESPONSE, place);
             }

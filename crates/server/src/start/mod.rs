@@ -189,7 +189,10 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
 
 /// Adds what is known of requests before they come to their routes.
 fn knowing(pipeline: Pipeline, settings: &Settings, own: OwnAddress, signals: &Arc<Signals>) -> Pipeline {
-    pipeline.behind(Proxies::new(&settings.proxies)).found_at(own).counting(Arc::clone(signals)).taking(uploads(settings))
+    let is_strict = settings.tls.is_on() && !settings.is_development();
+    let strict_s = if is_strict { settings.tls.hsts_max_age_s } else { 0 };
+    let pipeline = pipeline.behind(Proxies::new(&settings.proxies)).found_at(own).by_tls_alone(strict_s);
+    pipeline.counting(Arc::clone(signals)).taking(uploads(settings))
 }
 
 fn starting() -> Preparation {

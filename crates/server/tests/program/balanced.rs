@@ -270,7 +270,11 @@ async fn two_servers_behind_nginx_are_one_to_clients_and_one_that_dies_is_missed
     for number in 0..10 {
         let customer = json!({ "first_name": format!("Customer{number}"), "phone": "+15550100" });
         let written = house.request(Method::POST, "/rest/v1/customers", &token).header("x-company-id", &company).json(&customer);
-        assert_eq!(written.send().await.unwrap().status(), StatusCode::CREATED);
+        let written = written.send().await.unwrap();
+        assert_eq!(
+            (written.status(), written.headers()["strict-transport-security"].to_str().unwrap()),
+            (StatusCode::CREATED, "max-age=31536000")
+        );
         let path = format!("/rest/v1/customers?select=first_name&first_name=eq.Customer{number}");
         let read = house.request(Method::GET, &path, &token).header("x-company-id", &company).send().await.unwrap();
         assert_eq!(read.json::<Value>().await.unwrap(), json!([{ "first_name": format!("Customer{number}") }]));

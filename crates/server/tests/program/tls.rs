@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
+use server::config::Environment;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::running::start_with;
@@ -16,10 +17,13 @@ fn write_pair(folder: &Path) -> String {
     cert.pem()
 }
 
-async fn trusts(certificate: &str, port: u16) -> bool {
+fn client(certificate: &str) -> reqwest::Client {
     let root = reqwest::Certificate::from_pem(certificate.as_bytes()).unwrap();
-    let client = reqwest::Client::builder().tls_built_in_root_certs(false).add_root_certificate(root).build().unwrap();
-    client.get(format!("https://localhost:{port}/health/live")).send().await.is_ok_and(|response| response.status() == 200)
+    reqwest::Client::builder().tls_built_in_root_certs(false).add_root_certificate(root).build().unwrap()
+}
+
+async fn trusts(certificate: &str, port: u16) -> bool {
+    client(certificate).get(format!("https://localhost:{port}/health/live")).send().await.is_ok_and(|response| response.status() == 200)
 }
 
 #[tokio::test]
@@ -52,6 +56,33 @@ async fn a_changed_certificate_is_taken_and_a_broken_one_is_not() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(trusts(&second, port).await, "a broken file replaced a good one");
     app.stop().await;
+}
+
+#[tokio::test]
+async fn browsers_are_told_to_come_by_tls_alone() {
+    for (environment, seconds, expected) in [
+        (Environment::Production, 31_536_000, Some("max-age=31536000")),
+        (Environment::Production, 0, None),
+        (Environment::Development, 31_536_000, None),
+    ] {
+        let files = tempfile::tempdir().unwrap();
+        let certificate = write_pair(files.path());
+        let app = start_with(|settings| {
+            settings.environment = environment;
+            settings.tls.certificate_file = Some(files.path().join("cert.pem"));
+            settings.tls.key_file = Some(files.path().join("key.pem"));
+            settings.tls.hsts_max_age_s = seconds;
+        })
+        .await;
+        let answer = client(&certificate).get(format!("https://localhost:{}/no-such-path", app.address().port())).send().await.unwrap();
+        let said = answer.headers().get("strict-transport-security").map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!((answer.status().as_u16(), said.as_deref()), (404, expected), "{environment:?} {seconds}");
+        app.stop().await;
+    }
+    let plain = start_with(|settings| settings.environment = Environment::Production).await;
+    let answer = reqwest::get(plain.url("/health/live")).await.unwrap();
+    assert!(!answer.headers().contains_key("strict-transport-security"), "nothing may be said of it without TLS");
+    plain.stop().await;
 }
 
 /// The first message of a client that knows this version at most, and what goes with the certificate of these tests.
