@@ -11221,6 +11221,20 @@ begin
 end $_$;
 ALTER FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) OWNER TO app_owner;
 
+CREATE FUNCTION app.is_own_number(p_company_id uuid, p_number text) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.keep_to_company(p_company_id);
+  return exists (select from public.customers c
+                  where c.company_id = p_company_id and c.deleted_at is null
+                    and (app.phone_key(c.phone) = app.phone_key(p_number) or app.phone_key(c.secondary_phone) = app.phone_key(p_number)))
+      or exists (select from public.team_members m
+                  where m.company_id = p_company_id and app.phone_key(m.phone) = app.phone_key(p_number) and m.status = 'active');
+end $$;
+ALTER FUNCTION app.is_own_number(p_company_id uuid, p_number text) OWNER TO app_definer;
+
 CREATE FUNCTION app.is_previewable(p_mime_type text) RETURNS boolean
     LANGUAGE sql IMMUTABLE
     RETURN (lower(btrim(split_part(COALESCE(p_mime_type, ''::text), ';'::text, 1))) = ANY (ARRAY['image/jpeg'::text, 'image/png'::text, 'image/webp'::text, 'image/gif'::text, 'application/pdf'::text]));
@@ -15043,11 +15057,7 @@ begin
           return format('The field "%s" is the address of a customer or member of the company.', v_field.name);
         end if;
       when 'phone' then
-        if not exists (select from public.customers c
-                        where c.company_id = p_company_id and c.deleted_at is null
-                          and (app.phone_key(c.phone) = app.phone_key(v_text) or app.phone_key(c.secondary_phone) = app.phone_key(v_text)))
-           and not exists (select from public.team_members m
-                            where m.company_id = p_company_id and app.phone_key(m.phone) = app.phone_key(v_text) and m.status = 'active') then
+        if not app.is_own_number(p_company_id, v_text) then
           return format('The field "%s" is the number of a customer or member of the company.', v_field.name);
         end if;
       else null;
@@ -38671,6 +38681,9 @@ GRANT ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) TO service_r
 
 REVOKE ALL ON FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.is_own_number(p_company_id uuid, p_number text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_own_number(p_company_id uuid, p_number text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.is_previewable(p_mime_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_previewable(p_mime_type text) TO authenticated;

@@ -152,8 +152,13 @@ test('schedules make requests by extensions.http and net.http_post, and raise al
   await until('the alert', async () => done(await service().rpc('alerts')).some((one) => one.body === `Connections of ${word}`), 90_000)
   // No member has such a request made, whatever he calls.
   const { client } = await owner('ann')
-  for (const [schema, name] of [['net', 'http_post'], ['extensions', 'http'], ['cron', 'schedule']]) {
-    assert.ok((await client.schema(schema).rpc(name, { url: `${at}/mine`, schedule: '@daily', command: 'select 1' })).error, name)
+  const asked = [
+    ['net', 'http_post', { url: `${at}/mine` }, 'PGRST106'],
+    ['extensions', 'http', { request: `("POST","${at}/mine",,,)` }, 'PGRST106'],
+    ['cron', 'schedule', { job_name: 'mine', schedule: '* * * * *', command: `select net.http_post(url := '${at}/mine')` }, '42501'],
+  ]
+  for (const [schema, name, given, code] of asked) {
+    assert.equal((await client.schema(schema).rpc(name, given)).error.code, code, name)
   }
   assert.ok(!heard.some((one) => one.includes('/mine')))
 })

@@ -47,6 +47,23 @@ comment on view public.job_queue is 'background_jobs by an older name, with fewe
 revoke all on public.background_jobs, public.job_queue from public, anon, authenticated, guest, service_role;
 grant select, insert on public.background_jobs, public.job_queue to authenticated, service_role;
 
+-- Whether a number is that of a customer or an active member of the company: asked when an SMS is wanted, and again when it is written.
+create or replace function app.is_own_number(p_company_id uuid, p_number text) returns boolean
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+begin
+  perform app.keep_to_company(p_company_id);
+  return exists (select from public.customers c
+                  where c.company_id = p_company_id and c.deleted_at is null
+                    and (app.phone_key(c.phone) = app.phone_key(p_number) or app.phone_key(c.secondary_phone) = app.phone_key(p_number)))
+      or exists (select from public.team_members m
+                  where m.company_id = p_company_id and app.phone_key(m.phone) = app.phone_key(p_number) and m.status = 'active');
+end $$;
+alter function app.is_own_number(uuid, text) owner to app_definer;
+revoke all on function app.is_own_number(uuid, text) from public;
+grant execute on function app.is_own_number(uuid, text) to service_role;
+
 -- What a payload lacks to be one of a kind with these fields; null where it is one. Addresses and numbers are those of the company's own
 -- customers and members: nobody else is written to in its name.
 create or replace function app.payload_fault(p_fields jsonb, p_payload jsonb, p_company_id uuid) returns text
@@ -103,11 +120,7 @@ begin
           return format('The field "%s" is the address of a customer or member of the company.', v_field.name);
         end if;
       when 'phone' then
-        if not exists (select from public.customers c
-                        where c.company_id = p_company_id and c.deleted_at is null
-                          and (app.phone_key(c.phone) = app.phone_key(v_text) or app.phone_key(c.secondary_phone) = app.phone_key(v_text)))
-           and not exists (select from public.team_members m
-                            where m.company_id = p_company_id and app.phone_key(m.phone) = app.phone_key(v_text) and m.status = 'active') then
+        if not app.is_own_number(p_company_id, v_text) then
           return format('The field "%s" is the number of a customer or member of the company.', v_field.name);
         end if;
       else null;

@@ -36,6 +36,8 @@ mod recurring;
 #[cfg(test)]
 mod storage;
 #[cfg(test)]
+mod texts;
+#[cfg(test)]
 mod transfers;
 #[cfg(test)]
 mod upkeep;
