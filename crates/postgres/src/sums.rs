@@ -15,6 +15,8 @@ use crate::error;
 
 /// How often a snapshot is tried again in which something was committed meanwhile.
 const TRIES: u32 = 2000;
+/// How long is waited for whoever writes.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What a table holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,26 +92,35 @@ pub async fn name_point(config: &Config, name: &str) -> Result<String> {
     row.try_get(0).map_err(refused)
 }
 
-/// Opens a snapshot at a moment in which nothing was written: before it and in it the log ends at the same place.
+/// Where the log ends, and whether anybody is just writing there: that he commits stands in the log before others see it, and who is between
+/// the two is busy. Who waits for his next statement has yet to say that he commits.
+const BEFORE: &str = "select pg_current_wal_insert_lsn();
+  select not exists (select from pg_stat_activity a where a.backend_xid is not null and a.state is distinct from 'idle in transaction'
+                        and a.state is distinct from 'idle in transaction (aborted)')";
+const WITHIN: &str = "begin isolation level repeatable read, read only; select pg_current_wal_insert_lsn()";
+
+/// Opens a snapshot at a moment in which nothing was written: before it and in it the log ends at the same place, and nobody was committing
+/// who had written so before.
 async fn pin(client: &Client) -> Result<String> {
     for _ in 0..TRIES {
-        let before = client.simple_query("select pg_current_wal_insert_lsn()");
-        let snapshot = client.simple_query("begin isolation level repeatable read, read only; select pg_current_wal_insert_lsn()");
-        let (before, snapshot) = future::join(before, snapshot).await;
-        let (before, within) = (first(&before.map_err(refused)?), first(&snapshot.map_err(refused)?));
-        if before.is_some() && before == within {
-            return within.ok_or_else(|| Error::internal("no position"));
+        // One after the other, without waiting for answers.
+        let (before, within) = future::join(client.simple_query(BEFORE), client.simple_query(WITHIN)).await;
+        let (before, within) = (texts(&before.map_err(refused)?), texts(&within.map_err(refused)?));
+        match (before.as_slice(), within.as_slice()) {
+            ([at, quiet], [position]) if at == position && quiet == "t" => return Ok(position.clone()),
+            _ => client.batch_execute("rollback").await.map_err(refused)?,
         }
-        client.batch_execute("rollback").await.map_err(refused)?;
+        tokio::time::sleep(PAUSE).await;
     }
     Err(Error::new(Kind::Unavailable, "drill_too_busy", "The database was written to all the time: no moment could be compared"))
 }
 
-fn first(messages: &[SimpleQueryMessage]) -> Option<String> {
-    messages.iter().find_map(|message| match message {
+fn texts(messages: &[SimpleQueryMessage]) -> Vec<String> {
+    let text = |message: &SimpleQueryMessage| match message {
         SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
         _ => None,
-    })
+    };
+    messages.iter().filter_map(text).collect()
 }
 
 async fn connect(config: &Config) -> Result<Client> {

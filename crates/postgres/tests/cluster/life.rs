@@ -14,10 +14,10 @@ use tempfile::TempDir;
 use tokio_postgres::{Client, Config, NoTls};
 
 /// A data folder that PostgreSQL's user can reach.
-struct Home(TempDir);
+pub(crate) struct Home(TempDir);
 
 impl Home {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("thorbis-cluster-").tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
         Self(folder)
@@ -27,7 +27,7 @@ impl Home {
         self.0.path().join("data")
     }
 
-    fn options(&self) -> ClusterOptions {
+    pub(crate) fn options(&self) -> ClusterOptions {
         let mut options = ClusterOptions::new(self.data());
         options.machine = Some(Machine { memory_bytes: 512 << 20, cores: 2 });
         options.startup_timeout = Duration::from_mins(1);

@@ -14,4 +14,6 @@ mod migrate_cluster;
 #[cfg(test)]
 mod seed;
 #[cfg(test)]
+mod sums;
+#[cfg(test)]
 mod ways_back;

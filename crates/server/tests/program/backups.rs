@@ -27,8 +27,9 @@ fn run(folder: &Path, arguments: &[&str]) -> Output {
 
 fn done(folder: &Path, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    let (told, said) = (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+    assert!(output.status.success(), "{arguments:?}: {said}{told}");
+    said.into_owned()
 }
 
 fn refused(folder: &Path, arguments: &[&str], word: &str) {
