@@ -76,7 +76,7 @@ pub struct RunningServer {
 /// Starts a server. Returns when it answers.
 pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     let folder = DataFolder::take(&settings.data_directory)?;
-    switch::finish(folder.path())?;
+    switch::settle(folder.path()).await?;
     let settings = Arc::new(Settings { data_directory: folder.path().to_owned(), ..settings });
     // First what fails fast: a taken port is told before a cluster is made.
     let bound = edge::bind(&settings.listen.addresses)?;
