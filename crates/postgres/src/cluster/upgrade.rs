@@ -93,7 +93,7 @@ pub fn plan_upgrade(data: &Path, from: Option<&Path>, to: Option<&Path>) -> Resu
     }
     let bytes_needed = size(&cluster, &cluster.join("pg_wal")).map_err(ClusterError::file(&cluster))? + ROOM_BESIDE;
     let found = nix::sys::statvfs::statvfs(data).map_err(|error| ClusterError::file(data)(error.into()))?;
-    let bytes_free = u64::from(found.blocks_available()).saturating_mul(u64::from(found.fragment_size()));
+    let bytes_free = found.blocks_available().saturating_mul(found.fragment_size());
     if bytes_free < bytes_needed {
         return Err(ClusterError::NoRoom { folder: data.to_owned(), needed: bytes_needed, free: bytes_free });
     }
@@ -295,8 +295,8 @@ mod tests {
         assert_eq!(found[0].0, "loadable_libraries.txt");
         assert_eq!(last_lines(&found[0].1), "could not load library \"$libdir/own\"\nIn database: thorbis");
         assert_eq!(lists(&home.path().join("none")), []);
-        let long: String = (1..=100).map(|line| format!("{line}\n")).collect();
-        assert_eq!(last_lines(&long).lines().next(), Some("61"));
+        let long: Vec<String> = (1..=100).map(|line: u32| line.to_string()).collect();
+        assert_eq!(last_lines(&long.join("\n")).lines().next(), Some("61"));
     }
 
     #[tokio::test]
@@ -309,7 +309,7 @@ mod tests {
         let (mut ours, mut theirs) = (sleeper(&stage.join("postgres")), sleeper(&other));
         // A child that ended works nowhere any more, although nobody asked after it yet.
         forget_stage(home.path(), &stage).await.unwrap();
-        assert!(!stage.exists() && !ours.wait().unwrap().success());
+        assert!(!stage.is_dir() && !ours.wait().unwrap().success());
         assert!(theirs.try_wait().unwrap().is_none());
         theirs.kill().unwrap();
         theirs.wait().unwrap();
