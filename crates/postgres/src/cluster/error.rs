@@ -25,7 +25,7 @@ pub enum ClusterError {
     /// The data folder belongs to a major version whose programs are not installed.
     #[error(
         "{folder} was made by PostgreSQL {wanted}, which is not installed (found: {found}); install postgresql-{wanted}, \
-         or bring the folder to the new version with pg_upgrade"
+         and bring the folder to the new version with thorbis upgrade-cluster if you like"
     )]
     MajorMissing {
         /// The cluster's folder.
@@ -34,6 +34,46 @@ pub enum ClusterError {
         wanted: u32,
         /// What is installed.
         found: String,
+    },
+    /// There is no cluster to upgrade.
+    #[error("there is no cluster in {folder}: the first start makes one, of the newest PostgreSQL that is installed")]
+    NothingToUpgrade {
+        /// Where it would be.
+        folder: PathBuf,
+    },
+    /// No newer major version is installed.
+    #[error(
+        "the cluster is of PostgreSQL {have}, and nothing newer is installed (the newest found: {newest}); \
+         install one, on Debian and Ubuntu: apt-get install postgresql-{next}, from apt.postgresql.org if the distribution has none; or name \
+         its folder with --to-bin"
+    )]
+    NothingNewer {
+        /// The cluster's major version.
+        have: u32,
+        /// The newest that was found; 0 if none was.
+        newest: u32,
+        /// The one after the cluster's.
+        next: u32,
+    },
+    /// A program that an upgrade runs is not there.
+    #[error("{folder} has no {name}, which an upgrade needs; on Debian and Ubuntu it is in the package postgresql-{major}")]
+    ToolMissing {
+        /// Which.
+        name: &'static str,
+        /// The folder of the programs.
+        folder: PathBuf,
+        /// Their major version.
+        major: u32,
+    },
+    /// The copy would not fit.
+    #[error("the new cluster needs {needed} bytes beside the old one in {folder}, and {free} are free; nothing was changed")]
+    NoRoom {
+        /// The data folder.
+        folder: PathBuf,
+        /// What is needed.
+        needed: u64,
+        /// What there is.
+        free: u64,
     },
     /// PostgreSQL refuses to run as root and the other user does not exist.
     #[error(
@@ -140,6 +180,10 @@ impl ClusterError {
         match self {
             Self::ProgramsMissing { .. } => "cluster_programs_missing",
             Self::MajorMissing { .. } => "cluster_major_missing",
+            Self::NothingToUpgrade { .. } => "cluster_nothing_to_upgrade",
+            Self::NothingNewer { .. } => "cluster_nothing_newer",
+            Self::ToolMissing { .. } => "cluster_tool_missing",
+            Self::NoRoom { .. } => "cluster_no_room",
             Self::UserMissing { .. } => "cluster_user_missing",
             Self::Unreachable { .. } => "cluster_folder_unreachable",
             Self::InUse { .. } => "cluster_in_use",

@@ -67,7 +67,8 @@ async fn run(client: &Client, write: &str, values: &[&str; 2]) -> Result<(), tok
     client.batch_execute(&statement).await
 }
 
-async fn connect(config: &Config) -> Result<Client, tokio_postgres::Error> {
+/// Connects, where nothing of a caller's is done.
+pub(super) async fn connect(config: &Config) -> Result<Client, tokio_postgres::Error> {
     let (client, connection) = config.connect(NoTls).await?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {

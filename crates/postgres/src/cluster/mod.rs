@@ -16,6 +16,7 @@ mod programs;
 mod settings;
 mod supervise;
 mod tuning;
+mod upgrade;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 pub use error::ClusterError;
 pub use programs::VERSION_MIN;
 pub use tuning::Machine;
+pub use upgrade::{UpgradePlan, copy_to_new_major, forget_stage, freshen, plan_upgrade};
 
 use account::Account;
 use engine::Engine;

@@ -61,6 +61,13 @@ impl Programs {
         }
     }
 
+    /// Finds the programs of the highest major version: in the named folder only, else wherever they may be.
+    pub(super) fn newest(named: Option<&Path>, search_path: Option<&OsStr>) -> Option<Self> {
+        let folders = named.map_or_else(|| candidates(search_path), |folder| vec![folder.to_owned()]);
+        let found = folders.iter().filter_map(|folder| fs::canonicalize(folder).ok()).filter_map(|folder| Self::inspect(&folder));
+        found.max_by_key(|programs| programs.major)
+    }
+
     /// Asks the programs in a folder for their version; `None` if there are none.
     pub(super) fn inspect(folder: &Path) -> Option<Self> {
         if !is_executable(&folder.join("initdb")) {

@@ -12,7 +12,7 @@ use super::own::Own;
 use super::{CliError, dumps, say};
 use crate::backups;
 use crate::config::Settings;
-use crate::start::{DataFolder, State, database};
+use crate::start::{DataFolder, State, database, switch};
 
 /// Make backups, see them, and prove that they can be restored
 #[derive(Debug, Args)]
@@ -124,6 +124,7 @@ impl Ground {
             return Ok(Self { vault, original, own: None });
         }
         let folder = DataFolder::take(&settings.data_directory)?;
+        switch::settle(folder.path()).await?;
         let cluster = Box::pin(postgres::cluster::start(database::cluster_options(settings, folder.path()))).await?;
         let original = backups::original(settings, cluster.migrator_config(), cluster.status().facts.programs_folder);
         Ok(Self { vault, original, own: Some((cluster, folder)) })

@@ -32,6 +32,7 @@ mod status;
 mod support;
 mod tasks;
 mod typescript;
+mod upgrade_cluster;
 mod users;
 mod worker;
 
@@ -99,6 +100,7 @@ enum Command {
     Cron(cron::Cron),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    UpgradeCluster(upgrade_cluster::UpgradeCluster),
     Psql(psql::Psql),
     Types(typescript::Types),
     Config(settings::Show),
@@ -119,6 +121,9 @@ pub(crate) enum CliError {
         /// What and why.
         message: String,
     },
+    /// The private cluster stays as it was.
+    #[error("the cluster stays as it was ({}): {_0}", _0.code())]
+    Upgrade(postgres::cluster::ClusterError),
     /// Standard output is gone.
     #[error("the answer could not be written: {0}")]
     Output(#[from] std::io::Error),
@@ -227,6 +232,7 @@ async fn carry_out(command: Command, alone: Option<serve::AloneSources>, setting
         Command::Cron(command) => Box::pin(command.run(&settings)).await,
         Command::Backup(command) => Box::pin(command.run(&settings)).await,
         Command::Restore(command) => Box::pin(command.run(settings)).await,
+        Command::UpgradeCluster(command) => Box::pin(command.run(settings)).await,
         Command::Psql(command) => command.run(&settings),
         Command::Types(command) => Box::pin(command.run(settings)).await,
         // Answered above.

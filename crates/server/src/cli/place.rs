@@ -8,7 +8,7 @@ use postgres::migrate::Migrator;
 
 use super::CliError;
 use crate::config::Settings;
-use crate::start::{DataFolder, State, database};
+use crate::start::{DataFolder, State, database, switch};
 
 /// A database to work on.
 pub(super) struct Place {
@@ -30,6 +30,7 @@ impl Place {
             return Ok(Self { migrator: Migrator::new(config), own: None });
         }
         let folder = DataFolder::take(&settings.data_directory)?;
+        switch::settle(folder.path()).await?;
         let cluster = Box::pin(postgres::cluster::start(database::cluster_options(settings, folder.path()))).await?;
         Ok(Self { migrator: Migrator::new(cluster.migrator_config()), own: Some((cluster, folder)) })
     }

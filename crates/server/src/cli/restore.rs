@@ -95,7 +95,7 @@ async fn into(vault: &Vault, wanted: &Wanted, settings: &Settings, folder: &Path
 /// Restores in place of what is there.
 async fn in_place(vault: &Vault, wanted: &Wanted, settings: &Settings) -> Result<ExitCode, CliError> {
     let data = DataFolder::take(&settings.data_directory)?;
-    switch::finish(data.path())?;
+    switch::settle(data.path()).await?;
     if postgres::cluster::runs_in(data.path()) {
         let message = "the PostgreSQL of a server that was killed still runs here: start the server and stop it, then restore";
         return Err(CliError::refused("postgresql_running", message));

@@ -28,7 +28,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::acme::Orders;
 use crate::backend::{Backend, BackendOptions};
-use crate::backups::{Backups, Moments};
+use crate::backups::Backups;
 use crate::config::Settings;
 use crate::edge::{self, Bound, Edge};
 use crate::health::{Health, Preparation};
@@ -77,7 +77,7 @@ pub struct RunningServer {
 /// Starts a server. Returns when it answers.
 pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     let folder = DataFolder::take(&settings.data_directory)?;
-    switch::finish(folder.path())?;
+    switch::settle(folder.path()).await?;
     let settings = Arc::new(Settings { data_directory: folder.path().to_owned(), ..settings });
     // First what fails fast: a taken port is told before a cluster is made.
     let bound = edge::bind(&settings.listen.addresses)?;
@@ -126,13 +126,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     let preparation = Arc::new(ArcSwap::from_pointee(starting()));
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
 
-    let preparer = Preparer {
-        settings: Arc::clone(&settings),
-        migrator: ends.migrator,
-        moments: cluster.as_ref().and_then(|cluster| Moments::of(&settings, cluster)),
-        backend: backend.clone(),
-        state: Arc::clone(&preparation),
-    };
+    let preparer = Preparer::new(&settings, ends.migrator, cluster.as_ref(), &backend, &preparation);
     let demo = if Box::pin(preparer.within(Duration::from_millis(settings.database.start_wait_ms))).await? {
         backend.demo_login(&settings, &keys.ring.load()).await?
     } else {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use kernel::{Error, Kind, Result};
+use postgres::cluster::Cluster;
 use postgres::migrate::{self, Migrator, Seeds, Source};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -28,15 +29,27 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// What has to be done before requests can be answered.
 pub(crate) struct Preparer {
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) migrator: Option<Migrator>,
+    settings: Arc<Settings>,
+    migrator: Option<Migrator>,
     /// Backups of the private cluster, where a moment is to be named before its schema changes.
-    pub(crate) moments: Option<Moments>,
-    pub(crate) backend: Backend,
-    pub(crate) state: Arc<ArcSwap<Preparation>>,
+    moments: Option<Moments>,
+    backend: Backend,
+    state: Arc<ArcSwap<Preparation>>,
 }
 
 impl Preparer {
+    /// What it does is told by `state`; without a migrator the schema is as it is.
+    pub(crate) fn new(
+        settings: &Arc<Settings>,
+        migrator: Option<Migrator>,
+        cluster: Option<&Cluster>,
+        backend: &Backend,
+        state: &Arc<ArcSwap<Preparation>>,
+    ) -> Self {
+        let moments = cluster.and_then(|cluster| Moments::of(settings, cluster));
+        Self { settings: Arc::clone(settings), migrator, moments, backend: backend.clone(), state: Arc::clone(state) }
+    }
+
     /// Prepares the database; waits for one that is away no longer than the limit. Returns whether it is done.
     pub(crate) async fn within(&self, limit: Duration) -> std::result::Result<bool, StartError> {
         let deadline = Instant::now() + limit;

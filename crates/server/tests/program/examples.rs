@@ -142,6 +142,20 @@ fn every_example_that_restores_runs() {
     }
 }
 
+/// They need two major versions of PostgreSQL, which hardly a machine has: here they are understood, and refused for that they would do
+/// nothing. `./dev prove upgrade` has both.
+#[test]
+fn every_example_that_upgrades_the_cluster_is_understood() {
+    let examples = examples_once(|example| example.contains(" upgrade-cluster"));
+    assert!(examples.len() >= 2, "{examples:?}");
+    let desk = Desk::new();
+    for example in examples {
+        let words = words_here(&example);
+        let output = desk.run(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(!output.status.success() && text(&output.stderr).contains("there is no cluster in"), "{example}\n{}", text(&output.stderr));
+    }
+}
+
 /// Runs examples beside a server, which goes on.
 fn run_examples(desk: &Desk, wanted: impl Fn(&str) -> bool) -> Serving {
     copy_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../db")), &desk.path().join("db"));
@@ -210,7 +224,7 @@ fn words_here(example: &str) -> Vec<String> {
 
 /// Whether an example makes an installation of its own.
 fn is_alone(example: &str) -> bool {
-    [" serve", " --scale", " restore --", " migrate test"].iter().any(|alone| example.contains(alone))
+    [" serve", " --scale", " restore --", " migrate test", " upgrade-cluster"].iter().any(|alone| example.contains(alone))
 }
 
 /// Returns the path of every command and the examples in its help.

@@ -37,6 +37,8 @@ mod large;
 #[cfg(test)]
 mod listened;
 #[cfg(test)]
+mod new_major;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod process;

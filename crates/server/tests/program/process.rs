@@ -19,6 +19,8 @@ use tokio::task::JoinHandle;
 
 use crate::bare::know_tls;
 
+/// The program that is tested.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_thorbis");
 /// The demo company.
 const COMPANY: &str = "01900000-0000-7000-8000-000000000001";
 /// Rows asked for at once.
@@ -65,8 +67,13 @@ impl Program {
 
     /// Starts it with settings in its environment.
     pub(crate) fn start_with(folder: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::start_as(PROGRAM, folder, settings)
+    }
+
+    /// Starts another build of it.
+    pub(crate) fn start_as(program: &str, folder: &Path, settings: &[(&str, &str)]) -> Self {
         let begun = Instant::now();
-        let mut child = spawn(folder, settings);
+        let mut child = spawn(program, folder, settings);
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some((_, url)) = line.trim().split_once(" answers at ") else {
@@ -78,7 +85,7 @@ impl Program {
 
     /// Starts it and kills it after this time, wherever it is then.
     pub(crate) fn kill_in_start(folder: &Path, after: Duration) {
-        let mut child = spawn(folder, &[]);
+        let mut child = spawn(PROGRAM, folder, &[]);
         std::thread::sleep(after);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -126,8 +133,8 @@ impl Drop for Program {
     }
 }
 
-fn spawn(folder: &Path, settings: &[(&str, &str)]) -> Child {
-    let mut command = command(folder, &["serve", "--env", "development", "--listen", "127.0.0.1:0"]);
+fn spawn(program: &str, folder: &Path, settings: &[(&str, &str)]) -> Child {
+    let mut command = command_of(program, folder, &["serve", "--env", "development", "--listen", "127.0.0.1:0"]);
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
     // A first backup would come in the middle of what is measured.
     command
@@ -142,7 +149,12 @@ fn spawn(folder: &Path, settings: &[(&str, &str)]) -> Child {
 
 /// A command of the program on the same folder.
 pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_thorbis"));
+    command_of(PROGRAM, folder, arguments)
+}
+
+/// A command of another build of the program on the same folder.
+pub(crate) fn command_of(program: &str, folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     command.args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", folder).env("USER", "tester");
     command.env("THORBIS_DATA_DIRECTORY", folder.join("data"));
     command
