@@ -11221,20 +11221,6 @@ begin
 end $_$;
 ALTER FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) OWNER TO app_owner;
 
-CREATE FUNCTION app.is_own_number(p_company_id uuid, p_number text) RETURNS boolean
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
-    AS $$
-begin
-  perform app.keep_to_company(p_company_id);
-  return exists (select from public.customers c
-                  where c.company_id = p_company_id and c.deleted_at is null
-                    and (app.phone_key(c.phone) = app.phone_key(p_number) or app.phone_key(c.secondary_phone) = app.phone_key(p_number)))
-      or exists (select from public.team_members m
-                  where m.company_id = p_company_id and app.phone_key(m.phone) = app.phone_key(p_number) and m.status = 'active');
-end $$;
-ALTER FUNCTION app.is_own_number(p_company_id uuid, p_number text) OWNER TO app_definer;
-
 CREATE FUNCTION app.is_previewable(p_mime_type text) RETURNS boolean
     LANGUAGE sql IMMUTABLE
     RETURN (lower(btrim(split_part(COALESCE(p_mime_type, ''::text), ';'::text, 1))) = ANY (ARRAY['image/jpeg'::text, 'image/png'::text, 'image/webp'::text, 'image/gif'::text, 'application/pdf'::text]));
@@ -14947,6 +14933,30 @@ CREATE FUNCTION app.own_letter(p_company_id uuid, p_name text, p_locale text) RE
 $$;
 ALTER FUNCTION app.own_letter(p_company_id uuid, p_name text, p_locale text) OWNER TO app_owner;
 
+CREATE FUNCTION app.own_number(p_company_id uuid, p_number text) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_key    constant text := app.phone_key(p_number);
+  v_digits constant text := ltrim(app.digits(p_number), '0');
+  v_whole  constant boolean := p_number ~ '^\s*([+]|00)';
+begin
+  perform app.keep_to_company(p_company_id);
+  return (select case when k.is_whole then '+' || k.digits when v_whole then '+' || v_digits else app.digits(k.number) end
+            from (select n.number, ltrim(app.digits(n.number), '0') as digits, n.number ~ '^\s*([+]|00)' as is_whole
+                    from public.customers c cross join lateral (values (c.phone), (c.secondary_phone)) n (number)
+                   where c.company_id = p_company_id and c.deleted_at is null
+                     and (app.phone_key(c.phone) = v_key or app.phone_key(c.secondary_phone) = v_key) and app.phone_key(n.number) = v_key
+                   union all
+                  select m.phone, ltrim(app.digits(m.phone), '0'), m.phone ~ '^\s*([+]|00)' from public.team_members m
+                   where m.company_id = p_company_id and app.phone_key(m.phone) = v_key and m.status = 'active') k
+           where case when k.is_whole and v_whole then k.digits = v_digits
+                      else right(k.digits, length(v_digits)) = v_digits or right(v_digits, length(k.digits)) = k.digits end
+           order by k.is_whole desc, k.number limit 1);
+end $$;
+ALTER FUNCTION app.own_number(p_company_id uuid, p_number text) OWNER TO app_definer;
+
 CREATE FUNCTION app.own_webhook(p_id uuid) RETURNS public.webhooks
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -15057,7 +15067,7 @@ begin
           return format('The field "%s" is the address of a customer or member of the company.', v_field.name);
         end if;
       when 'phone' then
-        if not app.is_own_number(p_company_id, v_text) then
+        if app.own_number(p_company_id, v_text) is null then
           return format('The field "%s" is the number of a customer or member of the company.', v_field.name);
         end if;
       else null;
@@ -38682,9 +38692,6 @@ GRANT ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) TO service_r
 REVOKE ALL ON FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) TO app_definer;
 
-REVOKE ALL ON FUNCTION app.is_own_number(p_company_id uuid, p_number text) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.is_own_number(p_company_id uuid, p_number text) TO service_role;
-
 REVOKE ALL ON FUNCTION app.is_previewable(p_mime_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_previewable(p_mime_type text) TO authenticated;
 GRANT ALL ON FUNCTION app.is_previewable(p_mime_type text) TO service_role;
@@ -39326,6 +39333,9 @@ GRANT ALL ON FUNCTION app.outcome_rank(p_outcome text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.own_letter(p_company_id uuid, p_name text, p_locale text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.own_letter(p_company_id uuid, p_name text, p_locale text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.own_number(p_company_id uuid, p_number text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.own_number(p_company_id uuid, p_number text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.own_webhook(p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.own_webhook(p_id uuid) TO authenticated;

@@ -47,22 +47,35 @@ comment on view public.job_queue is 'background_jobs by an older name, with fewe
 revoke all on public.background_jobs, public.job_queue from public, anon, authenticated, guest, service_role;
 grant select, insert on public.background_jobs, public.job_queue to authenticated, service_role;
 
--- Whether a number is that of a customer or an active member of the company: asked when an SMS is wanted, and again when it is written.
-create or replace function app.is_own_number(p_company_id uuid, p_number text) returns boolean
+drop function if exists app.is_own_number(uuid, text);
+
+-- The number of a customer or an active member of the company that somebody means, as it is written to, or null: asked when an SMS is wanted,
+-- and again when it is written. Whoever leaves out the country means the one that the company has; who says another one means somebody else.
+create or replace function app.own_number(p_company_id uuid, p_number text) returns text
   language plpgsql stable security definer
   set search_path = ''
 as $$
+declare
+  v_key    constant text := app.phone_key(p_number);
+  v_digits constant text := ltrim(app.digits(p_number), '0');
+  v_whole  constant boolean := p_number ~ '^\s*([+]|00)';
 begin
   perform app.keep_to_company(p_company_id);
-  return exists (select from public.customers c
-                  where c.company_id = p_company_id and c.deleted_at is null
-                    and (app.phone_key(c.phone) = app.phone_key(p_number) or app.phone_key(c.secondary_phone) = app.phone_key(p_number)))
-      or exists (select from public.team_members m
-                  where m.company_id = p_company_id and app.phone_key(m.phone) = app.phone_key(p_number) and m.status = 'active');
+  return (select case when k.is_whole then '+' || k.digits when v_whole then '+' || v_digits else app.digits(k.number) end
+            from (select n.number, ltrim(app.digits(n.number), '0') as digits, n.number ~ '^\s*([+]|00)' as is_whole
+                    from public.customers c cross join lateral (values (c.phone), (c.secondary_phone)) n (number)
+                   where c.company_id = p_company_id and c.deleted_at is null
+                     and (app.phone_key(c.phone) = v_key or app.phone_key(c.secondary_phone) = v_key) and app.phone_key(n.number) = v_key
+                   union all
+                  select m.phone, ltrim(app.digits(m.phone), '0'), m.phone ~ '^\s*([+]|00)' from public.team_members m
+                   where m.company_id = p_company_id and app.phone_key(m.phone) = v_key and m.status = 'active') k
+           where case when k.is_whole and v_whole then k.digits = v_digits
+                      else right(k.digits, length(v_digits)) = v_digits or right(v_digits, length(k.digits)) = k.digits end
+           order by k.is_whole desc, k.number limit 1);
 end $$;
-alter function app.is_own_number(uuid, text) owner to app_definer;
-revoke all on function app.is_own_number(uuid, text) from public;
-grant execute on function app.is_own_number(uuid, text) to service_role;
+alter function app.own_number(uuid, text) owner to app_definer;
+revoke all on function app.own_number(uuid, text) from public;
+grant execute on function app.own_number(uuid, text) to service_role;
 
 -- What a payload lacks to be one of a kind with these fields; null where it is one. Addresses and numbers are those of the company's own
 -- customers and members: nobody else is written to in its name.
@@ -120,7 +133,7 @@ begin
           return format('The field "%s" is the address of a customer or member of the company.', v_field.name);
         end if;
       when 'phone' then
-        if not app.is_own_number(p_company_id, v_text) then
+        if app.own_number(p_company_id, v_text) is null then
           return format('The field "%s" is the number of a customer or member of the company.', v_field.name);
         end if;
       else null;

@@ -91,9 +91,9 @@ impl Kind for SendSms {
 
     async fn run(&self, task: Arc<Running>, sms: Sms) -> Result<Value, Failure> {
         let (tx, company_id) = self.0.begin(&task, Channel::Sms).await?;
-        let sender_name = reach(&tx, company_id, &sms.to).await?;
+        let (sender_name, number) = reach(&tx, company_id, &sms.to).await?;
         let message = Message { sender_name, subject: String::new(), text: sms.text, html: String::new(), payload: None };
-        self.0.put(&task, tx, (company_id, Channel::Sms, &sms.to), &message).await
+        self.0.put(&task, tx, (company_id, Channel::Sms, &number), &message).await
     }
 }
 
@@ -141,13 +141,13 @@ fn lasting(error: Error) -> Failure {
     if error.kind() == ErrorKind::Unprocessable { Failure::never(format!("{} ({})", error.message(), error.code())) } else { error.into() }
 }
 
-/// Returns the name of the company that writes, if the number is still one of its customers or members.
-async fn reach(tx: &Tx, company_id: CompanyId, number: &str) -> Result<String, Failure> {
-    let mut sql = Sql::new("select c.name, app.is_own_number(c.id, ");
-    sql.bind(number).text("::text) as is_known from public.companies c where c.id = ").bind(company_id).text("::uuid");
+/// Returns the name of the company that writes, and the number if it is still one of its customers or members.
+async fn reach(tx: &Tx, company_id: CompanyId, number: &str) -> Result<(String, String), Failure> {
+    let mut sql = Sql::new("select c.name, app.own_number(c.id, ");
+    sql.bind(number).text("::text) as number from public.companies c where c.id = ").bind(company_id).text("::uuid");
     let row = tx.query_one(sql).await?;
-    if !row.try_get::<_, bool>("is_known").map_err(Error::internal)? {
+    let Some(number) = row.try_get::<_, Option<String>>("number").map_err(Error::internal)? else {
         return Err(Failure::never("The number is of no customer or member of the company. (recipient_unknown)"));
-    }
-    Ok(row.try_get("name").map_err(Error::internal)?)
+    };
+    Ok((row.try_get("name").map_err(Error::internal)?, number))
 }

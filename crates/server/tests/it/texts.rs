@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::rates::Person;
+use crate::rates::{Person, soon};
 use crate::transfers::shop::Shop;
 
 impl Shop {
@@ -12,13 +12,13 @@ impl Shop {
         assert_eq!(made.status, 201, "{}", made.body);
     }
 
-    /// Puts an SMS in and returns how it ended.
+    /// Puts an SMS in and returns how it ended, which the owner is shown.
     async fn texted(&self, who: &Person, to: &str) -> Value {
         let request = self.request("POST", "/rest/v1/job_queue?select=id", who).header("prefer", "return=representation");
         let task = json!({ "job_type": "send_sms", "payload": { "to": to, "text": "We are on our way" } });
         let put = self.server.send(request.body(task.to_string())).await;
         assert_eq!(put.status, 201, "{}", put.body);
-        self.ended(who, put.body[0]["id"].as_str().unwrap()).await
+        self.ended(&self.ann, put.body[0]["id"].as_str().unwrap()).await
     }
 }
 
@@ -28,15 +28,21 @@ async fn a_text_reaches_the_companys_own_people_alone() {
     let (ann, bob, csr) = (&shop.ann, &shop.bob, shop.member("csr").await);
     shop.customer("Ben", "+15550100").await;
     shop.customer("Cal", "+15550101").await;
-    assert_eq!(shop.texted(ann, "+1 555 0100").await["status"], "completed");
+    shop.customer("Dan", "+1 (555) 555-0102").await;
+    // However it is written: an answer STOP is told of one number alone.
+    assert_eq!(shop.texted(ann, "1 (555) 0100").await["status"], "completed");
     assert_eq!(shop.texted(&csr, "+15550100").await["status"], "completed");
     let sent =
         "select count(*) from app.captured_messages where channel = 'sms' and recipient = '+15550100' and body_text = 'We are on our way'";
-    assert_eq!(shop.count(sent).await, 2);
+    soon("both are sent", async || shop.count(sent).await == 2).await;
+
+    assert_eq!(shop.texted(ann, "555 555 0102").await["status"], "completed");
+    let abroad = "select count(*) from app.captured_messages where recipient = '+15555550102'";
+    soon("it goes to the country that the company has", async || shop.count(abroad).await == 1).await;
 
     // Nobody's, and another company's.
     let task = |to: &str| json!({ "job_type": "send_sms", "payload": { "to": to, "text": "hello" } });
-    for (who, to) in [(ann, "+15550199"), (bob, "+15550100"), (ann, "nonsense")] {
+    for (who, to) in [(ann, "+15550199"), (bob, "+15550100"), (ann, "+445555550102"), (ann, "nonsense")] {
         Shop::refused(&shop.post("/rest/v1/job_queue", who, task(to)).await, 400, "22023");
     }
     let technician = shop.member("technician").await;

@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 use server::config::Settings;
 use testkit::Db;
 
-use crate::rates::{Answer, Counting, Person, soon};
+use crate::rates::{Answer, Counting, Person};
 
-/// How long a task may take.
+/// How long one task may take: less than the pause behind an attempt that failed.
+const TASK_TIME: Duration = Duration::from_secs(50);
+/// How long all of them may take.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 pub(crate) struct Shop {
@@ -110,12 +112,15 @@ impl Shop {
     /// Waits until a task is over, and returns how.
     pub(crate) async fn ended(&self, who: &Person, id: &str) -> Value {
         let path = format!("/rest/v1/background_jobs?select=status,result,error_message&id=eq.{id}");
-        soon("the task is over", async || {
+        let mut last = Value::Null;
+        let deadline = Instant::now() + TASK_TIME;
+        while !["completed", "failed"].contains(&last["status"].as_str().unwrap_or_default()) {
+            assert!(Instant::now() < deadline, "it is not over: {last} {}", self.task_row(id).await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
             let body = self.get(&path, who).await.body;
-            ["completed", "failed"].contains(&body[0]["status"].as_str().unwrap_or_default())
-        })
-        .await;
-        self.get(&path, who).await.body[0].clone()
+            last = body.get(0).unwrap_or_else(|| panic!("he is not shown it: {body}")).clone();
+        }
+        last
     }
 
     /// Has the database write down what tasks say of how far they are.
@@ -132,6 +137,11 @@ impl Shop {
         let id: uuid::Uuid = id.parse().unwrap();
         let heard = "select percent, message from app.heard where task_id = $1 order by id";
         self.db.superuser().await.query(heard, &[&id]).await.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+
+    async fn task_row(&self, id: &str) -> String {
+        let row = self.db.superuser().await.query_opt("select t::text from app.tasks t where t.id = $1::text::uuid", &[&id]).await.unwrap();
+        row.map_or_else(|| "it does not wait".to_owned(), |row| row.get(0))
     }
 
     pub(crate) async fn count(&self, sql: &str) -> i64 {
