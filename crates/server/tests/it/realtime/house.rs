@@ -1,7 +1,7 @@
 //! A server with companies in it, and clients with sockets.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use kernel::Secret;
@@ -73,9 +73,24 @@ impl House {
         settings.database.url = Some(Secret::new(url(&db.server_config())));
         settings.database.start_wait_ms = 30_000;
         change(&mut settings);
+        let has_feed = settings.change_feed.mode != FeedMode::Off;
         let server = Box::pin(server::start(settings)).await.unwrap();
         let address = server.address().unwrap().to_string();
-        Self { db, server, client: Client::new(), address, _folder: folder }
+        let this = Self { db, server, client: Client::new(), address, _folder: folder };
+        if has_feed {
+            this.is_fed().await;
+        }
+        this
+    }
+
+    /// Waits until changes are told: whoever listens before is told that he may have missed some.
+    pub(crate) async fn is_fed(&self) {
+        let asked = || self.ask(Method::GET, "/realtime/v1/api/status", &self.service()).send();
+        let deadline = Instant::now() + PATIENCE;
+        while asked().await.unwrap().json::<Value>().await.unwrap()["change_feed"]["way"] == "closed" {
+            assert!(Instant::now() < deadline, "the change feed does not open");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// The public key.

@@ -199,7 +199,7 @@ impl Reader {
     /// Hears until it knows of everything; it comes back where it is thrown out.
     pub(crate) async fn end(&mut self, url: &str, token: &str, time: Duration) {
         let begun = Instant::now();
-        while !self.is_connected() || !self.knows_all() {
+        while !self.is_connected() || self.position.is_none() || !self.knows_all() {
             assert!(begun.elapsed() < time, "{}: it knows {:?} of {:?}", self.name, self.known, self.tally);
             if !self.is_connected() {
                 self.come(url, token, true).await;

@@ -137,8 +137,8 @@ async fn prove(mode: FeedMode, redis: Option<&Redis>) {
     }
     let house = &houses[0];
     for reader in &mut all {
-        assert!(reader.is_at(if mode == FeedMode::Poll { "out:" } else { "lsn:" }));
         reader.end(&house.socket_url(&format!("apikey={}&vsn=2.0.0", house.anon())), &ann.token, PATIENCE).await;
+        assert!(reader.is_at(if mode == FeedMode::Poll { "out:" } else { "lsn:" }));
     }
     let sum = |of: fn(&Reader) -> u64| all.iter().map(of).sum::<u64>();
     let (events, resyncs, returns, resumed) = (sum(|of| of.events), sum(|of| of.resyncs), sum(|of| of.returns), sum(|of| of.resumed));
