@@ -1,6 +1,7 @@
 //! A new program on the data of the one before: a moment to come back to, and the way back. A cluster that cannot be upgraded.
 //!
 //! Invariant: what was there before the upgrade is there after the way back, and nothing is changed where there would be none.
+//! `UPGRADE_BEFORE` names a build of an earlier commit, which `./dev prove upgrade` makes.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -10,7 +11,7 @@ use std::process::Output;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::process::{Program, Way, command, folder};
+use crate::process::{Program, Way, command, command_of, folder};
 
 /// A server that makes no copy by itself within a test, and keeps the log at once.
 pub(crate) const SETTINGS: &[(&str, &str)] = &[("THORBIS_BACKUP__LOG_PIECE_S", "1"), ("THORBIS_BACKUP__SHIP_INTERVAL_MS", "100")];
@@ -158,4 +159,41 @@ async fn a_cluster_that_cannot_be_upgraded_stays_as_it_is() {
     way.moved(&server);
     assert_eq!(names(&way).await, ["kept-before"]);
     server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_before_goes_on_after_either_way_back() {
+    let Some(before) = std::env::var_os("UPGRADE_BEFORE").and_then(|program| program.into_string().ok()) else {
+        eprintln!("not run: UPGRADE_BEFORE names no build of an earlier commit; ./dev prove upgrade makes one");
+        return;
+    };
+    let folder = folder();
+    let folder = folder.path();
+    let server = Program::start_as(&before, folder, SETTINGS);
+    let way = Way::to(&server, folder);
+    add(&way, "kept-before").await;
+    server.stop();
+    let status = command_of(&before, folder, &["migrate", "status"]).output().unwrap();
+    let status = String::from_utf8(status.stdout).unwrap();
+    let version = status.lines().filter_map(|line| line.strip_prefix("applied")?.trim().split_once('_')).map(|(version, _)| version).max();
+    let version = version.unwrap().to_owned();
+
+    let server = Program::start_with(folder, SETTINGS);
+    way.moved(&server);
+    let named = point(folder).expect("the start named a moment: the commit before has fewer migrations");
+    assert_eq!(names(&way).await, ["kept-before"]);
+    add(&way, "kept-after").await;
+    server.stop();
+    done(folder, &["migrate", "down", "--to", &version]);
+    let server = Program::start_as(&before, folder, SETTINGS);
+    way.moved(&server);
+    assert_eq!(names(&way).await, ["kept-before", "kept-after"]);
+    server.stop();
+
+    done(folder, &["restore", "--to-checkpoint", &named]);
+    let server = Program::start_as(&before, folder, SETTINGS);
+    way.moved(&server);
+    assert_eq!(names(&way).await, ["kept-before"]);
+    server.stop();
+    println!("schema: from {version} to the newest and back by both ways, rows the same");
 }
