@@ -5,6 +5,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -202,7 +204,18 @@ fn broadcast(payload: &str) -> Option<(String, Content)> {
     }
     // A name that stands there twice is no event that could be told from the other one.
     let event = serde_json::from_str(payload).ok().and_then(|Other { event }| event.as_str().map(str::to_owned)).unwrap_or_default();
-    payload.starts_with('{').then(|| (event, Content::Whole(payload.into())))
+    Some((event, Content::Whole(without_meta(payload)?.into())))
+}
+
+/// Takes out what the server alone says of a message: its `id`, and that it was told before. What is no object, or has names that are no text, is
+/// no message.
+fn without_meta(payload: &str) -> Option<Cow<'_, str>> {
+    let mut fields: BTreeMap<String, &RawValue> = serde_json::from_str(payload).ok()?;
+    if fields.remove("meta").is_none() {
+        return Some(Cow::Borrowed(payload));
+    }
+    let field = |(name, value): (&String, &&RawValue)| format!("{}:{value}", wire::quoted(name));
+    Some(Cow::Owned(format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(","))))
 }
 
 #[cfg(test)]
@@ -223,10 +236,15 @@ mod tests {
             (r#"{"x":1}"#, "", Content::Whole(r#"{"x":1}"#.into())),
             (r#"{"event":7}"#, "", Content::Whole(r#"{"event":7}"#.into())),
             ("{}", "", Content::Whole("{}".into())),
+            (
+                r#"{"type":"broadcast","event":"hi","payload":{"a":1.10},"me\u0074a":{"replayed":true},"meta":7,"q\"":[ 1 ]}"#,
+                "hi",
+                Content::Whole(r#"{"event":"hi","payload":{"a":1.10},"q\"":[ 1 ],"type":"broadcast"}"#.into()),
+            ),
         ] {
             assert_eq!(broadcast(payload), Some((event.to_owned(), content)), "{payload}");
         }
-        for none in ["null", "7", "[1]", "\"x\""] {
+        for none in ["null", "7", "[1]", "\"x\"", r#"{"\ud800":1,"meta":{"id":"x"}}"#] {
             assert_eq!(broadcast(none), None, "{none}");
         }
     }
