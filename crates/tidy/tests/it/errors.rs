@@ -46,6 +46,8 @@ fn collect(source: &Source, constants: &BTreeMap<(String, String), String>, code
             found.push(format!("{}: the code of an error is in `{code}`, where it cannot be seen", source.path));
         }
     }
+    let refused = text.split("CliError::refused(").skip(1).filter_map(|rest| literal(rest.split(',').next()?));
+    refused.for_each(|code| _ = codes.entry(code.to_owned()).or_default());
     for (call, status) in [("bad_request(", 400), ("unprocessable(", 422)] {
         let said = text.split(call).skip(1).filter_map(|rest| literal(rest.split([',', ')']).next()?));
         said.for_each(|code| _ = codes.entry(code.to_owned()).or_default().insert(status));
