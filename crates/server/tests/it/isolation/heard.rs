@@ -243,8 +243,8 @@ impl Proof {
                     assert!(heard.is_superset(&own), "{what}");
                 } else if is_guest(listener) || is_member && is_declared && scope.is_none() {
                     assert_eq!(heard, BTreeSet::new(), "{what}");
-                } else if BOUND.contains(&table.name.as_str()) {
-                    assert!(heard.is_subset(&own), "{what}: {heard:?}");
+                } else if BOUND.contains(&table.name.as_str()) && !table.is_whole {
+                    assert_eq!(heard, BTreeSet::new(), "{what}");
                 } else if scope.is_some_and(|is_all| *is_all) {
                     assert_eq!(heard, own, "{what}");
                 } else if table.is_whole {
