@@ -3,7 +3,7 @@
 //! Invariant: each server hears the feed itself, so that nothing of it is told to the others. Where changes were lost, channels that live of
 //! them are told, and callers are looked at anew.
 
-use kernel::{Change, ChangeKind, ChangeListener, FeedEvent};
+use kernel::{Change, ChangeKind, ChangeListener, FeedEvent, GapCause};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -54,6 +54,11 @@ pub(crate) struct Listener {
 impl Listener {
     pub(crate) fn new(realtime: Realtime) -> Self {
         Self { realtime }
+    }
+
+    /// Channels that live of the feed are told that something of it did not come.
+    fn resync(&self) {
+        self.realtime.0.hub.resync("change_feed", |topic| topic.is_private);
     }
 
     fn change(&self, change: &Change) {
@@ -138,12 +143,19 @@ impl ChangeListener for Listener {
     fn hear(&self, event: &FeedEvent) {
         match event {
             FeedEvent::Committed(rows) => rows.changes.iter().for_each(|change| self.change(change)),
-            FeedEvent::Gap(_) => {
-                self.realtime.0.hub.resync("change_feed", |topic| topic.is_private);
+            FeedEvent::Gap(cause) => {
+                // What comes while the feed is away is missed, too: that is said when it is there again.
+                if matches!(cause, GapCause::Disconnected | GapCause::TablesChanged) {
+                    self.resync();
+                }
                 self.realtime.touch(&Touched::Everybody);
             }
             // What changed before the first word may have been missed.
-            FeedEvent::Opened { .. } => self.realtime.touch(&Touched::Everybody),
+            FeedEvent::Opened { .. } => {
+                self.resync();
+                self.realtime.0.hub.ready();
+                self.realtime.touch(&Touched::Everybody);
+            }
             FeedEvent::Beat(sent) => {
                 metrics::gauge!("realtime_feed_lag_seconds").set(sent.elapsed().as_secs_f64());
             }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::outbox::Outbox;
 use crate::presence::{self, Diff, Entry, Holder, Presences};
 use crate::replays::Replays;
+use crate::system::System;
 use crate::told::{Audience, Told, Topic};
 use crate::wire::{NULL, Outgoing};
 
@@ -38,6 +39,8 @@ pub(crate) struct Member {
     pub(crate) user: Option<UserId>,
     /// What it was told, where it has messages told again.
     pub(crate) replays: Option<Replays>,
+    /// Whether it wants to know when what SQL sends is told.
+    pub(crate) says_ready: bool,
 }
 
 /// The channels of this process.
@@ -229,12 +232,22 @@ impl Hub {
 
     /// Tells everybody in channels of a sort that messages may not have come.
     pub(crate) fn resync(&self, reason: &'static str, concerns: impl Fn(&Topic) -> bool) {
-        for topic in self.topics().into_iter().filter(|topic| concerns(topic)) {
+        self.say(|topic, member| (concerns(topic) && member.hears_broadcast).then(|| crate::system::resync(&member.topic, reason, 0)));
+    }
+
+    /// Tells whoever wants to know that what SQL sends is told from here on.
+    pub(crate) fn ready(&self) {
+        self.say(|_, member| member.says_ready.then(|| crate::system::ready(&member.topic)));
+    }
+
+    fn say(&self, what: impl Fn(&Topic, &Member) -> Option<System>) {
+        for topic in self.topics() {
             let Some(room) = self.room(&topic) else { continue };
             let inside = room.inside();
-            for member in inside.members.values().filter(|member| member.hears_broadcast) {
-                let said = crate::system::resync(&member.topic, reason, 0).frame(member.outbox.version());
-                member.outbox.tell(&said, &member.topic);
+            for member in inside.members.values() {
+                if let Some(said) = what(&topic, member) {
+                    member.outbox.tell(&said.frame(member.outbox.version()), &member.topic);
+                }
             }
         }
     }
@@ -357,6 +370,7 @@ mod tests {
             hears_presence: true,
             user: None,
             replays: None,
+            says_ready: false,
         }
     }
 

@@ -34,6 +34,11 @@ pub(crate) fn say(topic: &str, extension: &str, outcome: Result<&str, &str>, mor
     System { topic: topic.to_owned(), payload }
 }
 
+/// Tells a channel that what SQL sends is told.
+pub(crate) fn ready(topic: &str) -> System {
+    say(topic, "system", Ok("Replication connection established"), "")
+}
+
 /// Tells a channel that messages of it were not delivered.
 pub(crate) fn resync(topic: &str, reason: &str, missed: u64) -> System {
     let message = format!("resync: messages were not delivered ({reason})");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kernel::Subject;
+use postgres::feed::Way;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -174,6 +175,7 @@ impl Session {
             hears_presence,
             user: caller.principal.user_id(),
             replays: asked.replay.map(|_| Replays::default()),
+            says_ready: asked.says_ready,
         };
         let member = self.realtime.0.hub.join(&topic, member, hears_presence.then_some(&*said.join_ref));
         metrics::gauge!("realtime_channels").increment(1.0);
@@ -207,9 +209,9 @@ impl Session {
         if let Some(replay) = asked.replay {
             self.replay((&topic, &text), member, replay).await;
         }
-        if asked.says_ready {
-            let ready = system::say(&text, "system", Ok("Replication connection established"), "");
-            self.outbox.push(ready.frame(self.outbox.version()));
+        // Otherwise it is said when the feed opens, which has this member by now.
+        if asked.says_ready && self.realtime.0.feed.way() != Way::Closed {
+            self.outbox.push(system::ready(&text).frame(self.outbox.version()));
         }
     }
 

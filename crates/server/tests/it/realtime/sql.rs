@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use postgres::feed::FeedMode;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
@@ -47,6 +48,36 @@ async fn sent_by_sql(house: House) {
     ] {
         let error = client.batch_execute(&format!("select {wrong}")).await.unwrap_err();
         assert_eq!(error.code().unwrap().code(), code, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn what_sql_sends_while_the_change_feed_is_away_is_said_to_be_missed() {
+    let house = House::fed_by(FeedMode::Stream).await;
+    let ann = house.owner("ann").await;
+    let board = format!("company:{}:board", ann.company);
+    let mut socket = house.socket().await;
+    socket.joined(&board, json!({ "private": true }), &ann.token).await;
+    // While a transaction is open that wrote something, the log cannot be read from its end on.
+    let open = house.db.superuser().await;
+    open.batch_execute("begin; select pg_current_xact_id()").await.unwrap();
+    house
+        .sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and backend_type = 'walsender'")
+        .await;
+    let cut = socket.expect(&board, "system").await;
+    assert_eq!((&cut["code"], &cut["reason"]), (&json!("resync"), &json!("change_feed")), "{cut}");
+    let mut late = house.socket().await;
+    late.joined(&board, json!({ "private": true, "broadcast": { "replication_ready": true } }), &ann.token).await;
+    house.sql(&format!("select realtime.send('{{\"n\": 1}}', 'missed', '{board}')")).await;
+    late.quiet().await;
+    open.batch_execute("commit").await.unwrap();
+    for socket in [&mut socket, &mut late] {
+        assert_eq!(socket.expect(&board, "system").await["code"], "resync", "what came meanwhile was missed");
+    }
+    assert_eq!(late.expect(&board, "system").await["message"], "Replication connection established");
+    house.sql(&format!("select realtime.send('{{\"n\": 2}}', 'told', '{board}')")).await;
+    for socket in [&mut socket, &mut late] {
+        assert_eq!(socket.expect(&board, "broadcast").await["event"], "told");
     }
 }
 
