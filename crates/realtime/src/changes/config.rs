@@ -18,7 +18,7 @@ pub struct ChangesConfig {
     pub filter_values_max: usize,
     /// Bytes of the values of one row beyond which only its short ones are told.
     pub row_bytes_max: usize,
-    /// Bytes of changes that are kept for whoever comes back.
+    /// Bytes of memory for changes that are kept for whoever comes back.
     pub kept_bytes_max: usize,
     /// Seconds that they are kept.
     pub kept_s: u64,
