@@ -5987,6 +5987,18 @@ begin
 end $$;
 ALTER FUNCTION app.close_task(p_task app.tasks, p_outcome text, p_error text, p_result jsonb) OWNER TO app_owner;
 
+CREATE FUNCTION app.cluster_number() RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if not pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute') then
+    return null;
+  end if;
+  return (select c.system_identifier::text from pg_catalog.pg_control_system() c);
+end $$;
+ALTER FUNCTION app.cluster_number() OWNER TO app_owner;
+
 CREATE FUNCTION app.companies_of_person(p_subject text, p_company_id uuid, p_id uuid) RETURNS uuid[]
     LANGUAGE sql STABLE
     SET search_path TO ''
@@ -38015,6 +38027,9 @@ GRANT SELECT ON TABLE app.tasks TO authenticated;
 REVOKE ALL ON FUNCTION app.close_task(p_task app.tasks, p_outcome text, p_error text, p_result jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.close_task(p_task app.tasks, p_outcome text, p_error text, p_result jsonb) TO app_definer;
 GRANT ALL ON FUNCTION app.close_task(p_task app.tasks, p_outcome text, p_error text, p_result jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION app.cluster_number() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.cluster_number() TO service_role;
 
 REVOKE ALL ON FUNCTION app.companies_of_person(p_subject text, p_company_id uuid, p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.companies_of_person(p_subject text, p_company_id uuid, p_id uuid) TO app_definer;

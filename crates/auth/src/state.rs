@@ -210,6 +210,11 @@ impl Auth {
         self.begin_as(&self.system(reason), access).await
     }
 
+    /// The same for what only sign-in itself reads, or for what is looked at under a lock: no read of a caller has to wait for it.
+    pub(crate) async fn begin_unread(&self, reason: &'static str) -> Result<Tx> {
+        Ok(self.begin(Access::Write, reason).await?.not_read_back())
+    }
+
     /// Reads at most one row in the server's own name, in one round trip.
     pub(crate) async fn read_one(&self, statement: Sql, reason: &'static str) -> Result<Option<Row>> {
         let context = RequestContext::default();

@@ -133,7 +133,8 @@ impl Database {
 
     async fn run_on(&self, purpose: Use, opening: Opening, access: Access, statement: Sql) -> Result<Answer> {
         let connection = self.pool.acquire(purpose).await?;
-        let noted = Noted::of(&self.writes, &opening, access);
+        let mut noted = Noted::of(&self.writes, &opening, access);
+        noted.sent(opening.requested_company(), &connection);
         let span = spans::alone(access);
         spans::note_operation(&span, statement.as_text());
         let ran = Box::pin(tx::run(connection, opening, access, statement)).instrument(span.clone()).await;

@@ -103,6 +103,8 @@ pub(crate) struct Opening {
     is_of_system: bool,
     /// Whether a request is answered.
     is_for_request: bool,
+    /// The company that is to be the active one.
+    requested_company: Option<CompanyId>,
 }
 
 /// Where it is said.
@@ -148,6 +150,7 @@ impl Opening {
             place: Place::Ours,
             is_of_system,
             is_for_request: !context.method.is_empty(),
+            requested_company: principal.requested_company(),
         }
     }
 
@@ -172,7 +175,16 @@ impl Opening {
             _ => Cow::Borrowed(""),
         };
         let (values, isolation) = (alone.values(grant, context, access), alone.isolation(grant, context));
-        Self { text: Alone::text(), role, values, isolation, place: Place::Foreign, is_of_system: false, is_for_request: false }
+        Self {
+            text: Alone::text(),
+            role,
+            values,
+            isolation,
+            place: Place::Foreign,
+            is_of_system: false,
+            is_for_request: false,
+            requested_company: None,
+        }
     }
 
     /// The PostgreSQL role that the statements behind it run as.
@@ -188,6 +200,11 @@ impl Opening {
     /// Tells whether it is done for a request.
     pub(crate) fn is_for_request(&self) -> bool {
         self.is_for_request
+    }
+
+    /// Returns the company that the caller wants to be in, where he names one.
+    pub(crate) fn requested_company(&self) -> Option<CompanyId> {
+        self.requested_company
     }
 
     /// Returns what begins its transaction.

@@ -298,6 +298,13 @@ impl Drop for Room {
     }
 }
 
+impl Lease {
+    /// Returns the connection, for whoever wants to know when all on it is answered.
+    pub(crate) fn shared(&self) -> Arc<Connection> {
+        Arc::clone(&self.connection)
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         self.pool.take_back(Arc::clone(&self.connection));

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use kernel::{Error, Result};
 use tracing::{Instrument, Span};
@@ -46,6 +47,8 @@ pub struct Tx {
     /// A statement failed: PostgreSQL would answer a commit with a silent rollback.
     failed: AtomicBool,
     noted: Noted,
+    /// What is done when it is committed.
+    afterwards: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
     span: Span,
 }
 
@@ -58,6 +61,7 @@ impl Tx {
             opened: Opened::default(),
             failed: AtomicBool::new(false),
             noted: Noted::default(),
+            afterwards: Mutex::default(),
             span: spans::transaction(access),
         };
         let steps = [Step::once(opening.begin(access)), opening.step()];
@@ -133,9 +137,28 @@ impl Tx {
         if self.failed.load(Ordering::Relaxed) {
             return Err(Error::internal("a statement failed and its transaction was to be committed all the same"));
         }
+        let mut noted = std::mem::take(&mut self.noted);
+        if let Some(connection) = &self.connection {
+            noted.sent(self.opened.company_id, connection);
+        }
         let ended = self.end("commit").await;
-        self.noted.ended(ended.as_ref().map(|()| self.opened.company_id));
-        ended
+        noted.ended(ended.as_ref().map(|()| self.opened.company_id));
+        ended?;
+        let afterwards = std::mem::take(self.afterwards.get_mut().unwrap_or_else(PoisonError::into_inner));
+        afterwards.into_iter().for_each(|work| work());
+        Ok(())
+    }
+
+    /// Has something short done as soon as it is known to be committed, and not at all where that is never known.
+    pub fn afterwards(&self, work: impl FnOnce() + Send + 'static) {
+        self.afterwards.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(work));
+    }
+
+    /// Says that no read of a caller shows what it writes, such as the counter of a session: none has to wait until replicas have it.
+    #[must_use]
+    pub fn not_read_back(mut self) -> Self {
+        self.noted = Noted::default();
+        self
     }
 
     /// Has its end noted.

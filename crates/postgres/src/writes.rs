@@ -1,8 +1,8 @@
 //! When this process wrote last for a company: what it keeps of that company's rows counts again when it was told of everything until then.
 //!
-//! Invariant: a write is noted before anybody is told that it is done. Companies share places, so that it is never forgotten and costs no
-//! more than a word; sharing one makes a company seem to have written that did not. What the server writes in its own name for a request,
-//! such as a sign-up, is noted apart: a reader of a replica waits for it, who reads what is kept does not.
+//! Invariant: a write is noted before anybody is told that it is done, and as soon as nobody waits to be told. Companies share places, so that
+//! it is never forgotten and costs no more than a word; sharing one makes a company seem to have written that did not. What the server writes
+//! in its own name for a request, such as a sign-up, is noted apart: a reader of a replica waits for it, who reads what is kept does not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,11 +11,22 @@ use std::time::{Duration, Instant};
 use kernel::{CompanyId, Error, Kind};
 
 use crate::opening::Opening;
+use crate::pool::Lease;
 use crate::tx::Access;
+use crate::wire::Connection;
 
 /// A transaction that is to be noted when it ends.
-#[derive(Debug, Default)]
-pub(crate) struct Noted(Option<(Arc<OwnWrites>, Whose)>);
+#[derive(Default)]
+pub(crate) struct Noted {
+    of: Option<(Arc<OwnWrites>, Whose)>,
+    sent: Option<Sent>,
+}
+
+/// Its end is on its way: whoever waits for the answer may leave, and it is done all the same.
+struct Sent {
+    company: Option<CompanyId>,
+    connection: Arc<Connection>,
+}
 
 /// In whose name something is written.
 #[derive(Clone, Copy, Debug)]
@@ -97,18 +108,47 @@ impl Noted {
             (Access::Write, false) => Some(Whose::Callers),
             (Access::Write, true) => opening.is_for_request().then_some(Whose::Requests),
         };
-        Self(whose.map(|whose| (Arc::clone(writes), whose)))
+        Self { of: whose.map(|whose| (Arc::clone(writes), whose)), sent: None }
+    }
+
+    /// What ends it is sent next, in this company if it is known by now.
+    pub(crate) fn sent(&mut self, company: Option<CompanyId>, connection: &Lease) {
+        if self.of.is_some() {
+            self.sent = Some(Sent { company, connection: connection.shared() });
+        }
     }
 
     /// It ended, in this company if it is known. Nothing is kept of what was refused; of what was cut off nobody knows.
-    pub(crate) fn ended(&self, outcome: Result<Option<CompanyId>, &Error>) {
-        let Some((writes, whose)) = &self.0 else { return };
-        match (outcome, whose) {
-            (Ok(_), Whose::Requests) => writes.note_request(),
-            (Ok(company), Whose::Callers) => writes.note(company),
-            (Err(error), Whose::Requests) if error.kind() == Kind::Unavailable => writes.note_request(),
-            (Err(error), Whose::Callers) if error.kind() == Kind::Unavailable => writes.note(None),
-            (Err(_refused), _) => {}
+    pub(crate) fn ended(mut self, outcome: Result<Option<CompanyId>, &Error>) {
+        self.sent = None;
+        let Some((writes, whose)) = self.of.take() else { return };
+        match outcome {
+            Ok(company) => whose.note(&writes, company),
+            Err(error) if error.kind() == Kind::Unavailable => whose.note(&writes, None),
+            Err(_refused) => {}
+        }
+    }
+}
+
+impl Whose {
+    fn note(self, writes: &OwnWrites, company: Option<CompanyId>) {
+        match self {
+            Self::Requests => writes.note_request(),
+            Self::Callers => writes.note(company),
+        }
+    }
+}
+
+/// Nobody waits for its answer: it may be done by now, and is when the connection has nothing more to answer.
+impl Drop for Noted {
+    fn drop(&mut self) {
+        let (Some((writes, whose)), Some(Sent { company, connection })) = (self.of.take(), self.sent.take()) else { return };
+        whose.note(&writes, company);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                connection.quiet().await;
+                whose.note(&writes, company);
+            });
         }
     }
 }

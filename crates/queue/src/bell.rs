@@ -1,7 +1,7 @@
 //! Telling that there are new tasks: this process at once, the others by one NOTIFY in a while.
 //!
 //! Invariant: what is told only saves waiting for the next look. A NOTIFY never stands in the transaction that puts a task in: it would make
-//! every commit wait for every other one.
+//! every commit wait for every other one. Nothing is told before its commit: who looks then finds nothing, and does not look again.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -25,7 +25,6 @@ pub(crate) type Companies = BTreeMap<Uuid, bool>;
 /// Companies with new tasks that were not told of yet.
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
-    noted: Mutex<Companies>,
     here: Mutex<Companies>,
     elsewhere: Mutex<Companies>,
     rung_here: Notify,
@@ -33,21 +32,11 @@ pub(crate) struct Bell {
 }
 
 impl Bell {
-    /// A task was put in for this company, and is there after the commit.
-    pub(crate) fn note(&self, company_id: Uuid) {
-        held(&self.noted).entry(company_id).or_default();
-    }
-
-    /// A task of this company that waited is ready, which is there after the commit.
-    pub(crate) fn note_woken(&self, company_id: Uuid) {
-        held(&self.noted).insert(company_id, true);
-    }
-
-    /// What was noted is committed.
-    pub(crate) fn ring(&self) {
-        let noted = std::mem::take(&mut *held(&self.noted));
-        merge(&self.here, noted.iter().map(|(company_id, anew)| (*company_id, *anew)));
-        merge(&self.elsewhere, noted);
+    /// Tasks of these companies are there, and committed.
+    pub(crate) fn ring(&self, companies: impl IntoIterator<Item = (Uuid, bool)>) {
+        let companies = Companies::from_iter(companies);
+        merge(&self.here, companies.iter().map(|(company_id, anew)| (*company_id, *anew)));
+        merge(&self.elsewhere, companies);
         self.rung_here.notify_one();
         self.rung_elsewhere.notify_one();
     }
@@ -111,27 +100,18 @@ mod tests {
     async fn others_are_told_which_companies_and_oneself_is_not_listened_to() {
         let (bell, sender) = (Bell::default(), Uuid::from_u128(7));
         let two = [Uuid::from_u128(1), Uuid::from_u128(2)];
-        for company in two {
-            bell.note(company);
-        }
-        assert!(bell.take_here().is_empty(), "nothing is there before its commit");
-        bell.ring();
+        bell.ring(two.map(|company| (company, false)));
         let said = bell.elsewhere(sender).await;
         assert!(companies(&said, sender).is_none());
         assert_eq!(companies(&said, Uuid::from_u128(8)).unwrap().collect::<Vec<_>>(), two.map(|company| (company, false)));
         assert_eq!(bell.take_here().len(), 2);
         // Of one whose task was woken it is said that it is looked at from the start, whatever else is new of it.
-        bell.note_woken(two[1]);
-        bell.note(two[1]);
-        bell.note(two[0]);
-        bell.ring();
+        bell.ring([(two[1], true)]);
+        bell.ring([(two[1], false), (two[0], false)]);
         let said = bell.elsewhere(sender).await;
         assert_eq!(companies(&said, Uuid::nil()).unwrap().collect::<Vec<_>>(), [(two[0], false), (two[1], true)]);
         assert_eq!(bell.take_here(), Companies::from([(two[0], false), (two[1], true)]));
-        for company in 0..=200 {
-            bell.note(Uuid::from_u128(company));
-        }
-        bell.ring();
+        bell.ring((0..=200).map(|company| (Uuid::from_u128(company), false)));
         assert_eq!(companies(&bell.elsewhere(sender).await, Uuid::nil()).unwrap().count(), 0, "too many to name");
     }
 }

@@ -100,10 +100,6 @@ async fn write(bench: &Bench, batch: &[Ending]) -> Result<()> {
         return Ok(());
     }
     let settled = settle(bench, &others).await?;
-    if others.iter().any(|ending| ending.is_finished_within) {
-        // What was woken in its transaction is noted, and committed by now.
-        bench.queue.ring();
-    }
     for ending in others.iter().filter(|ending| !ending.is_finished_within && !settled.contains(&ending.id)) {
         metrics::counter!("tasks_lost_total").increment(1);
         tracing::warn!(task_id = %ending.id, attempt = ending.attempt, "a task was another process's when it ended here");
@@ -139,10 +135,7 @@ async fn settle(bench: &Bench, endings: &[&Ending]) -> Result<HashSet<Uuid>> {
 fn ended(bench: &Bench, rows: &[postgres::Row]) -> Result<HashSet<Uuid>> {
     let row = rows.first().ok_or_else(|| Error::internal("no answer came"))?;
     if let Some(woken) = row.try_get::<_, Option<Vec<Uuid>>>("woken").map_err(Error::internal)? {
-        for company_id in woken {
-            bench.queue.bell().note_woken(company_id);
-        }
-        bench.queue.ring();
+        bench.queue.bell().ring(woken.into_iter().map(|company_id| (company_id, true)));
     }
     let ids: Vec<Uuid> = row.try_get("ids").map_err(Error::internal)?;
     Ok(ids.into_iter().collect())

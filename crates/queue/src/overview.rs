@@ -141,7 +141,9 @@ impl Queue {
         let mut redrive = Sql::new("select app.redrive_tasks(");
         redrive.bind(kind).text("::text, ").bind(company_id).text("::uuid, null, ").amount(rows_max).text("::integer)");
         let count = self.number("puts dead tasks in again", redrive).await?;
-        self.ring();
+        if company_id.is_some() {
+            self.ring(company_id);
+        }
         Ok(count)
     }
 

@@ -62,16 +62,16 @@ impl Queue {
         self.ask("declares kinds of tasks", declare).await.map(drop)
     }
 
-    /// Puts a task in, in this transaction of the service; after its commit, [`Self::ring`]. Returns its id, or that of the unfinished one
-    /// with the same unique key.
+    /// Puts a task in, in this transaction of the service; workers are told when it is committed. Returns its id, or that of the unfinished
+    /// one with the same unique key.
     pub async fn put(&self, tx: &Tx, task: NewTask) -> Result<Uuid> {
         let company_id = task.company();
         let row = tx.query_one(self.enqueue_one(&task)?).await?;
-        self.0.bell.note(company_id);
+        self.ring_after(tx, vec![company_id]);
         row.try_get("id").map_err(Error::internal)
     }
 
-    /// Puts many tasks in, in one statement but for those with unique keys; after the commit, [`Self::ring`].
+    /// Puts many tasks in, in one statement but for those with unique keys; workers are told when they are committed.
     pub async fn put_all(&self, tx: &Tx, tasks: Vec<NewTask>) -> Result<()> {
         let (unique, plain): (Vec<NewTask>, Vec<NewTask>) = tasks.into_iter().partition(|task| task.unique.is_some());
         for task in unique {
@@ -80,9 +80,7 @@ impl Queue {
         for tasks in plain.chunks(self.config().enqueue_rows_max) {
             let rows = tasks.iter().map(|task| task.to_json(self.config().payload_bytes_max)).collect::<Result<_>>()?;
             tx.query(enqueue_many(&serde_json::Value::Array(rows))).await?;
-            for task in tasks {
-                self.0.bell.note(task.company());
-            }
+            self.ring_after(tx, tasks.iter().map(NewTask::company).collect());
         }
         Ok(())
     }
@@ -97,14 +95,20 @@ impl Queue {
             self.0.coalescer.enqueue(self, task.to_json(self.config().payload_bytes_max)?).await?;
             id
         };
-        self.0.bell.note(company_id);
-        self.ring();
+        self.0.bell.ring([(company_id, false)]);
         Ok(id)
     }
 
-    /// Says that what was put in is committed.
-    pub fn ring(&self) {
-        self.0.bell.ring();
+    /// Says that what was put in by other statements for a company, or for none, is committed.
+    pub fn ring(&self, company_id: Option<CompanyId>) {
+        self.0.bell.ring([(company_id.map_or(Uuid::nil(), |company_id| company_id.0), false)]);
+    }
+
+    fn ring_after(&self, tx: &Tx, mut companies: Vec<Uuid>) {
+        let queue = self.clone();
+        companies.sort_unstable();
+        companies.dedup();
+        tx.afterwards(move || queue.0.bell.ring(companies.into_iter().map(|company_id| (company_id, false))));
     }
 
     /// Cancels a task: one that has not begun is over, one that runs is told. Returns whether there was one to cancel.

@@ -194,9 +194,9 @@ impl Running {
         if !is_mine {
             return Err(lost());
         }
-        // Told of when the end of the task is written, after the commit.
-        for company_id in row.try_get::<_, Option<Vec<Uuid>>>("woken").map_err(Error::internal)?.unwrap_or_default() {
-            self.queue.bell().note_woken(company_id);
+        if let Some(woken) = row.try_get::<_, Option<Vec<Uuid>>>("woken").map_err(Error::internal)? {
+            let queue = self.queue.clone();
+            tx.afterwards(move || queue.bell().ring(woken.into_iter().map(|company_id| (company_id, true))));
         }
         self.is_finished_within.store(true, Ordering::Relaxed);
         Ok(())

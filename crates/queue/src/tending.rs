@@ -51,10 +51,7 @@ impl Bench {
         let row = rows.first().ok_or_else(|| Error::internal("no answer came"))?;
         let (lost, due, woken) = (count(row, "lost")?, count(row, "due")?, count(row, "woken")?);
         if let Some(companies) = row.try_get::<_, Option<Vec<Uuid>>>("companies").map_err(Error::internal)? {
-            for company_id in companies {
-                self.queue.bell().note_woken(company_id);
-            }
-            self.queue.ring();
+            self.queue.bell().ring(companies.into_iter().map(|company_id| (company_id, true)));
         }
         if lost > 0 {
             metrics::counter!("tasks_recovered_total").increment(lost);

@@ -136,7 +136,7 @@ pub(crate) struct Presented {
 
 /// Tells whoever has the token what he is invited to, and whether he has to sign in for it.
 pub(crate) async fn look_at_invitation(State(auth): State<Auth>, Body(presented): Body<Presented>) -> Result<Json<Value>> {
-    let tx = auth.begin(Access::Write, "look at an invitation").await?;
+    let tx = auth.begin_unread("look at an invitation").await?;
     let mut sql = Sql::new(
         "select jsonb_build_object('email', i.email, 'name', i.name, 'role', i.role, 'expires_at', i.expires_at, 'company_name', c.name,
                   'company_logo', coalesce(c.logo_url, c.logo), 'inviter', (select u.name from public.users u where u.id = i.invited_by),

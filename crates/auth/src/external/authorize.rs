@@ -140,7 +140,7 @@ async fn begin(auth: &Auth, asked: &Asked, links: Option<UserId>) -> Result<Way>
     if new.redirect_to.len() > REDIRECT_BYTES_MAX {
         return Err(bad_request("validation_failed", "redirect_to is too long"));
     }
-    let tx = auth.begin(Access::Write, "begin a sign-in with a provider").await?;
+    let tx = auth.begin_unread("begin a sign-in with a provider").await?;
     trips::begin(&tx, &new, auth.now()).await?;
     tx.commit().await?;
     let wishes = Wishes { scopes: asked.scopes.as_deref(), query: &asked.query };

@@ -40,7 +40,7 @@ pub(crate) struct Presented {
 }
 
 pub(crate) async fn status(State(auth): State<Auth>, caller: Caller) -> Result<Json<Value>> {
-    let tx = auth.begin(Access::Write, "count recovery codes").await?;
+    let tx = auth.begin_unread("count recovery codes").await?;
     locked(&tx, &auth, caller).await?;
     let factor = find(&tx, caller).await?.ok_or_else(factor_not_found)?;
     let answer = queries::count_codes(&tx, factor.id).await?;

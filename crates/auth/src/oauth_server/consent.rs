@@ -30,7 +30,7 @@ pub(crate) struct Decision {
 pub(crate) async fn details(State(auth): State<Auth>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>> {
     required(&auth)?;
     let id = authorization_id(&id)?;
-    let tx = auth.begin(Access::Write, "look at what a program asks for").await?;
+    let tx = auth.begin_unread("look at what a program asks for").await?;
     let user = signed_in(&tx, &auth, caller).await?;
     let question = authorizations::claim(&tx, id, caller, auth.now()).await?.ok_or_else(not_found)?;
     if !question.is_open {

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
 use http::StatusCode;
 use kernel::{Error, Result};
-use postgres::Access;
 use serde_json::{Map, Value, json};
 
 use super::refusal::Refusal;
@@ -23,7 +22,7 @@ pub(crate) async fn userinfo(State(auth): State<Auth>, request: Request) -> Resu
     let (mut parts, _) = request.into_parts();
     let caller = Holding::from_request_parts(&mut parts, &auth).await.map_err(refused)?.anybody();
     let session_id = caller.session().map_err(refused)?;
-    let tx = auth.begin(Access::Write, "tell a program for whom it acts").await?;
+    let tx = auth.begin_unread("tell a program for whom it acts").await?;
     if !sessions::queries::lock_live(&tx, caller, Lifetime::of(&auth)).await? {
         return Err(invalid_token());
     }

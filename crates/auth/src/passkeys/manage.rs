@@ -26,7 +26,7 @@ pub(crate) struct Wish {
 
 pub(crate) async fn list(State(auth): State<Auth>, caller: Caller) -> Result<Json<Value>> {
     site(&auth)?;
-    let tx = auth.begin(Access::Write, "list one's own passkeys").await?;
+    let tx = auth.begin_unread("list one's own passkeys").await?;
     standing(&tx, caller, Lifetime::of(&auth)).await?.ok_or_else(session_not_found)?;
     let list = queries::list(&tx, caller.user_id).await?;
     tx.commit().await?;

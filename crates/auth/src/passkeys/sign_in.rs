@@ -19,7 +19,7 @@ use crate::webauthn::{Proof, Site};
 
 pub(crate) async fn options(State(auth): State<Auth>) -> Result<Json<Value>> {
     let asked = site(&auth)?.ask_anybody()?;
-    let tx = auth.begin(Access::Write, "ask for a passkey").await?;
+    let tx = auth.begin_unread("ask for a passkey").await?;
     let new = NewChallenge { user_id: None, ceremony: asked.kept, seconds: auth.config().webauthn.challenge_seconds };
     let (id, expires_at) = queries::ask(&tx, new, auth.now()).await?;
     tx.commit().await?;

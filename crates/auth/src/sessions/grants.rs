@@ -190,7 +190,9 @@ pub(crate) async fn refresh(auth: &Auth, text: &Secret<String>, holder: Option<U
     let token = RefreshToken::decode(&auth.keys().ring, text.expose()).ok_or_else(not_found)?;
     auth.limits().refresh(token.session_id, auth.now()).await?;
     let lifetime = Lifetime::of(auth);
-    let tx = auth.begin(Access::Write, "refresh a session").await?;
+    // A hook that says what tokens are to say may write what its callers read.
+    let reason = "refresh a session";
+    let tx = if auth.hooks().changes_tokens() { auth.begin(Access::Write, reason).await? } else { auth.begin_unread(reason).await? };
     if !queries::rotate(&tx, (token, token.counter), holder, lifetime).await? {
         let state = queries::state(&tx, token.session_id, lifetime.now).await?;
         // Whoever does not hold it learns nothing of it, and ends nothing.

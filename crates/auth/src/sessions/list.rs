@@ -16,7 +16,7 @@ use crate::input::Caller;
 
 pub(crate) async fn list(State(auth): State<Auth>, caller: Caller) -> Result<Json<Value>> {
     let lifetime = Lifetime::of(&auth);
-    let tx = auth.begin(Access::Write, "list one's own sessions").await?;
+    let tx = auth.begin_unread("list one's own sessions").await?;
     if !queries::lock_live(&tx, caller, lifetime).await? {
         return Err(session_not_found());
     }

@@ -139,8 +139,8 @@ impl Shared {
             return Some(Arc::clone(history));
         }
         let ask = Sql::new(
-            "select case when not pg_catalog.pg_is_in_recovery() and pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute')
-                         then pg_catalog.concat_ws('/', (select c.system_identifier from pg_catalog.pg_control_system() c),
+            "select case when not pg_catalog.pg_is_in_recovery() and app.cluster_number() is not null
+                         then pg_catalog.concat_ws('/', app.cluster_number(),
                                 left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8),
                                 (select d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())) end",
         );

@@ -33,9 +33,7 @@ const PUBLICATION: &str = "thorbis_changes";
 const PROJECT_PUBLICATION: &str = "supabase_realtime";
 /// What tells histories of a database apart: places mean something within one alone. A restore and a failover begin another timeline, a
 /// copy of the files or of the rows is another start or another database. Whatever restarts PostgreSQL ends all feeds anyway.
-const HISTORY: &str =
-    "pg_catalog.left(pg_catalog.md5(pg_catalog.concat_ws('/', case when pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute')
-         then (select c.system_identifier from pg_catalog.pg_control_system() c) end,
+const HISTORY: &str = "pg_catalog.left(pg_catalog.md5(pg_catalog.concat_ws('/', app.cluster_number(),
     pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8),
     (select d.oid from pg_catalog.pg_database d where d.datname = current_database()),
     extract(epoch from pg_catalog.pg_postmaster_start_time()))), 16)";

@@ -225,6 +225,19 @@ async fn who_was_cut_off_begins_anew_behind_all_that_was() {
 }
 
 #[tokio::test]
+async fn changes_are_told_where_the_number_of_the_cluster_may_not_be_asked() {
+    for mode in BOTH {
+        let db = caller::database_with_a_member().await;
+        let client = db.superuser().await;
+        client.batch_execute("revoke execute on function pg_control_system() from public").await.unwrap();
+        let mut heard = Heard::begin(&db, mode, |_| ()).await;
+        heard.opened().await;
+        let xid = committed(&client, "update public.customers set first_name = 'told'").await;
+        assert!(heard.settled().await.iter().any(|rows| rows.xid == xid), "{mode:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_too_large_or_emptied_has_everybody_begin_anew() {
     for mode in BOTH {
         let db = caller::database_with_a_member().await;

@@ -22,6 +22,8 @@ mod indexes;
 #[cfg(test)]
 mod labels;
 #[cfg(test)]
+mod left;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod pooler;

@@ -127,9 +127,6 @@ impl Cron {
                 begun += self.fire(&entry, &plan).await?;
             }
         }
-        if begun > 0 {
-            self.queue.ring();
-        }
         let mut settle = Sql::new("select r.name, r.maker, r.message from app.settle_schedule_runs(");
         settle.bind(self.queue.config().cron.settle_rows_max).text("::integer) r");
         for row in &self.queue.ask("writes down what became of schedules", settle).await? {
@@ -184,15 +181,17 @@ impl Cron {
         fire.bind(plan.fault.as_deref()).text("::text, ").bind(self.queue.config().cron.unfinished_max).text("::integer, ");
         fire.bind(plan.run_fault.as_deref()).text("::text) r");
         let rows = self.queue.ask("begins what a schedule says", fire).await?;
+        let mut companies = Vec::new();
         for row in &rows {
             let status: String = row.try_get("status").map_err(Error::internal)?;
             if status == "failed" {
                 told(row).map_err(Error::internal)?;
             } else {
                 metrics::counter!("scheduled_runs_total", "outcome" => "begun").increment(1);
-                self.queue.bell().note(row.try_get("works_for").map_err(Error::internal)?);
+                companies.push((row.try_get::<_, Uuid>("works_for").map_err(Error::internal)?, false));
             }
         }
+        self.queue.bell().ring(companies);
         Ok(rows.len())
     }
 

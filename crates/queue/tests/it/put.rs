@@ -1,8 +1,11 @@
 //! Putting tasks in: with the transaction that is their reason, once under a key, in their order, many at once.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use queue::{OnConflict, QueueConfig};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::shop::{Shop, order};
 
@@ -17,7 +20,6 @@ async fn a_task_is_there_when_its_transaction_is_committed_and_never_otherwise()
     let id = shop.queue.put(&tx, order("one", "").for_company(company)).await.unwrap();
     assert!(shop.drain().await.is_empty(), "not committed yet");
     tx.commit().await.unwrap();
-    shop.queue.ring();
     assert_eq!(shop.drain().await, ["one#1"]);
 
     let row = shop.ask("select to_jsonb(d) - '{created_at,started_at,finished_at,run_at,worker}'::text[] from app.done_tasks d").await;
@@ -30,6 +32,28 @@ async fn a_task_is_there_when_its_transaction_is_committed_and_never_otherwise()
     assert_eq!(row, expected);
     assert_eq!(shop.ask("select count(*) from app.tasks").await, "0");
     assert_eq!(shop.ask("select count(*) from app.task_workers").await, "0", "a worker that ended says so");
+}
+
+#[tokio::test]
+async fn a_task_is_told_of_after_its_commit_though_another_is_put_in_before() {
+    // Nothing is found by looking.
+    let shop = Shop::with(QueueConfig { poll_interval_ms: 60_000, bell_interval_ms: 1, ..QueueConfig::default() }).await;
+    let (late, other) = (shop.company("late").await, shop.company("other").await);
+    let (worker, stop) = (shop.worker(), CancellationToken::new());
+    let (told, done) = (stop.clone(), async {
+        // The worker looks once at its start.
+        shop.put(order("first", "gate")).await;
+        shop.seen.began().await;
+        let tx = shop.begin().await;
+        shop.queue.put(&tx, order("late", "gate").for_company(late)).await.unwrap();
+        shop.put(order("other", "gate").for_company(other)).await;
+        shop.seen.began().await;
+        tx.commit().await.unwrap();
+        let came = tokio::time::timeout(Duration::from_secs(20), shop.seen.began()).await;
+        stop.cancel();
+        came.expect("it is told of when it is there");
+    });
+    tokio::join!(worker.run(told), done);
 }
 
 #[tokio::test]

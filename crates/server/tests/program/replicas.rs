@@ -297,6 +297,26 @@ async fn who_may_read_is_what_the_primary_says_while_the_replica_knows_nothing_o
 }
 
 #[tokio::test]
+async fn what_nobody_reads_back_moves_no_reads() {
+    let mut world = World::make().await;
+    let owner = testkit::connect(&world.cluster.migrator_config()).await;
+    // Whose a server is cannot be asked everywhere.
+    owner.batch_execute("revoke execute on function pg_control_system() from public").await.unwrap();
+    let ann = world.lenient.founder("ann").await;
+    let body = json!({ "email": "ann@example.com", "password": PASSWORD });
+    let session = world.lenient.change(&Caller::default(), ("POST", "/auth/v1/token?grant_type=password"), body).await.body;
+    world.follow(&ann).await;
+    world.replay(true).await;
+    let refresh = json!({ "refresh_token": session["refresh_token"] });
+    world.lenient.change(&Caller::default(), ("POST", "/auth/v1/token?grant_type=refresh_token"), refresh).await;
+    assert_eq!(world.lenient.get(&ann, WHERE).await, json!(true), "a session was refreshed");
+    world.lenient.sign_up("bob").await;
+    assert_eq!(world.lenient.get(&ann, WHERE).await, json!(false), "somebody signed up");
+    world.replay(false).await;
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_replica_that_dies_or_takes_over_costs_no_answer() {
     let mut world = World::make().await;
     let ann = world.strict.founder("ann").await;

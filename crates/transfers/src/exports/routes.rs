@@ -88,8 +88,9 @@ async fn create(
     sql.text("::text, ").bind(id).text("::uuid) as c");
     tx.query(sql).await?;
     let shown = shown(&transfers, &tx, id).await?;
+    let company_id = tx.opened().company_id;
     tx.commit().await?;
-    transfers.queue().ring();
+    transfers.queue().ring(company_id);
     Ok((StatusCode::ACCEPTED, Json(json!({ "data": shown }))))
 }
 
@@ -121,8 +122,9 @@ async fn report(
     sql.text("::text, ").bind(id).text("::uuid) as b");
     tx.query(sql).await?;
     let shown = shown(&transfers, &tx, id).await?;
+    let company_id = tx.opened().company_id;
     tx.commit().await?;
-    transfers.queue().ring();
+    transfers.queue().ring(company_id);
     Ok((StatusCode::ACCEPTED, Json(json!({ "data": shown }))))
 }
 

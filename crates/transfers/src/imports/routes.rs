@@ -181,8 +181,9 @@ async fn start(
     sql.bind(said.key).text("::text], null), ").bind(mode).text("::text, ").bind(said.dry_run).text("::boolean)");
     tx.query(sql).await?;
     let after = shown(&transfers, &tx, id).await?;
+    let company_id = tx.opened().company_id;
     tx.commit().await?;
-    transfers.queue().ring();
+    transfers.queue().ring(company_id);
     Ok((StatusCode::ACCEPTED, Json(json!({ "data": after }))))
 }
 
@@ -200,8 +201,9 @@ async fn undo(
     sql.bind(id).text("::uuid, ").bind(table.noun.as_str()).text("::text)");
     tx.query(sql).await?;
     let after = shown(&transfers, &tx, id).await?;
+    let company_id = tx.opened().company_id;
     tx.commit().await?;
-    transfers.queue().ring();
+    transfers.queue().ring(company_id);
     Ok((StatusCode::ACCEPTED, Json(json!({ "data": after }))))
 }
 

@@ -124,8 +124,9 @@ async fn erase(
     sql.text(", ").bind(transfers.config().erasure_sign_in_minutes).text("::integer) e");
     let row = tx.query_one(sql).await?;
     let (id, status): (Uuid, String) = (export::get(&row, "id")?, export::get(&row, "status")?);
+    let company_id = tx.opened().company_id;
     tx.commit().await?;
-    transfers.queue().ring();
+    transfers.queue().ring(company_id);
     let days = transfers.backups_kept_days();
     let horizon = match days {
         Some(days) => {

@@ -138,6 +138,6 @@ async fn sync(
     sql.bind(id).text("::uuid), ").bind(company_id).text("::uuid, p_unique_key => ").bind(id.to_string()).text("::text) as id");
     let task: Uuid = tx.query_one(sql).await?.try_get("id").map_err(Error::internal)?;
     tx.commit().await?;
-    transfers.queue().ring();
+    transfers.queue().ring(Some(company_id));
     Ok((StatusCode::ACCEPTED, Json(json!({ "data": { "task_id": task } }))))
 }
