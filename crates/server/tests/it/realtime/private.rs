@@ -167,6 +167,84 @@ async fn out_without_permission(house: House) {
     assert_eq!(socket.expect(&board, "broadcast").await["event"], "still");
 }
 
+/// Who hears no broadcast any more sees nobody present either, and is seen by nobody.
+#[tokio::test]
+async fn a_role_that_is_taken_takes_broadcasts_presence_and_sending() {
+    let house = House::new().await;
+    let ann = house.owner("ann").await;
+    let dan = house.member(&ann, "dan", "dispatcher").await;
+    let [positions, vendors] = ["positions", "vendors"].map(|noun| format!("company:{}:{noun}", ann.company));
+    let config = |key: &str| json!({ "private": true, "broadcast": { "ack": true }, "presence": { "key": key, "enabled": true } });
+    let (mut anns, mut dans) = (house.socket().await, house.socket().await);
+    for topic in [&positions, &vendors] {
+        anns.joined(topic, config("ann"), &ann.token).await;
+        anns.expect(topic, "presence_state").await;
+        dans.joined(topic, config("dan"), &dan.token).await;
+        dans.expect(topic, "presence_state").await;
+        let track = json!({ "type": "presence", "event": "track", "payload": {} });
+        dans.say(topic, "presence", track).await;
+        assert_eq!(dans.expect(topic, "presence_diff").await["joins"].as_object().unwrap().len(), 1);
+        assert_eq!(dans.expect(topic, "phx_reply").await["status"], "ok");
+        assert!(anns.expect(topic, "presence_diff").await["joins"].get("dan").is_some());
+    }
+    dans.broadcast(&vendors, "mine", json!({})).await;
+    assert_eq!(dans.expect(&vendors, "phx_reply").await["status"], "ok");
+    assert_eq!(anns.expect(&vendors, "broadcast").await["event"], "mine");
+    // Of positions he reads nothing from now on, of vendors all, and he writes neither.
+    house.sql(&format!("update public.team_members set role = 'viewer' where user_id = '{}'", dan.id)).await;
+    assert!(dans.closed(&positions).await.ends_with(&positions));
+    assert!(anns.expect(&positions, "presence_diff").await["leaves"].get("dan").is_some());
+    dans.broadcast(&vendors, "not his", json!({})).await;
+    dans.broadcast(&positions, "not his", json!({})).await;
+    assert_eq!(dans.expect(&positions, "phx_reply").await["status"], "error");
+    anns.broadcast(&positions, "hers", json!({})).await;
+    assert_eq!(anns.expect(&positions, "phx_reply").await["status"], "ok");
+    anns.say(&positions, "presence", json!({ "type": "presence", "event": "track", "payload": {} })).await;
+    anns.expect(&positions, "presence_diff").await;
+    assert_eq!(anns.expect(&positions, "phx_reply").await["status"], "ok");
+    anns.broadcast(&vendors, "hers", json!({})).await;
+    assert_eq!(anns.expect(&vendors, "phx_reply").await["status"], "ok");
+    assert_eq!(dans.expect(&vendors, "broadcast").await["event"], "hers");
+    dans.quiet().await;
+    anns.quiet().await;
+}
+
+/// A key holds no more than its maker, also while it is connected.
+#[tokio::test]
+async fn a_key_loses_its_channels_with_what_its_maker_loses() {
+    for mode in BOTH {
+        Box::pin(out_with_the_maker(House::fed_by(mode).await)).await;
+    }
+}
+
+async fn out_with_the_maker(house: House) {
+    let ann = house.owner("ann").await;
+    let max = house.member(&ann, "max", "admin").await;
+    let asked = json!({ "name": "Board", "permissions": ["positions:read", "vendors:read"] });
+    let (status, key) = house.post("/auth/v1/api-keys", &max.token, asked).await;
+    assert_eq!(status, 201, "{key}");
+    let key = text(&key["key"]);
+    let [positions, vendors] = ["positions", "vendors"].map(|noun| format!("company:{}:{noun}", ann.company));
+    let mut socket = house.socket().await;
+    socket.joined(&positions, json!({ "private": true }), &key).await;
+    socket.joined(&vendors, json!({ "private": true }), &key).await;
+    socket.joined("open", json!({}), &key).await;
+    let begun = Instant::now();
+    house.sql(&format!("update public.team_members set role = 'viewer' where user_id = '{}'", max.id)).await;
+    assert!(socket.closed(&positions).await.ends_with(&positions));
+    house.sql(&format!("update public.team_members set status = 'suspended' where user_id = '{}'", max.id)).await;
+    let mut closed = vec![];
+    while closed.len() < 2 {
+        let frame = socket.next().await;
+        match frame[3].as_str() {
+            Some("system") => assert!(text(&frame[4]["message"]).starts_with("Unauthorized"), "{frame}"),
+            Some("phx_close") => closed.push(text(&frame[2])),
+            _ => panic!("{frame}"),
+        }
+    }
+    assert!(begun.elapsed() < 2 * SOON, "{:?}", begun.elapsed());
+}
+
 #[tokio::test]
 async fn it_is_seen_by_a_query_where_the_change_feed_is_closed() {
     let house = House::with(|settings| settings.change_feed.mode = postgres::feed::FeedMode::Off).await;
