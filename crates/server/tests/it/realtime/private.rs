@@ -245,6 +245,45 @@ async fn out_with_the_maker(house: House) {
     assert!(begun.elapsed() < 2 * SOON, "{:?}", begun.elapsed());
 }
 
+/// Of customers there are many: what is written of them reaches the sockets of those who may not come in any more.
+#[tokio::test]
+async fn a_customer_who_may_not_come_in_any_more_is_out() {
+    let house = House::new().await;
+    let ann = house.owner("ann").await;
+    let policy = "create policy guests_hear on realtime.messages for select to guest using (realtime.topic() = 'news')";
+    house.sql(policy).await;
+    for set in ["portal_enabled = false", "status = 'blocked'", "archived_at = now()", "deleted_at = now()"] {
+        let (customer, session) = (uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
+        let company: uuid::Uuid = ann.company.parse().unwrap();
+        let token = format!("thp_{}", URL_SAFE_NO_PAD.encode([session.as_bytes().as_slice(), company.as_bytes(), &[7; 32]].concat()));
+        house
+            .sql(&format!(
+                "insert into public.customers (company_id, id, first_name, phone, portal_enabled) values ('{company}', '{customer}', 'Cleo', '+15550100', true);
+                 insert into auth.portal_sessions (company_id, id, customer_id, token_hash, opened_at, expires_at)
+                 values ('{company}', '{session}', '{customer}', encode(sha256('{token}'), 'hex'), now(), now() + interval '1 hour')"
+            ))
+            .await;
+        let mut socket = house.socket().await;
+        socket.joined("news", json!({ "private": true }), &token).await;
+        socket.joined("open", json!({}), &token).await;
+        // What does not concern that is nothing to ask anew for.
+        house.sql(&format!("update public.customers set first_name = 'Clea' where id = '{customer}'")).await;
+        socket.quiet().await;
+        house.sql(&format!("update public.customers set {set} where id = '{customer}'")).await;
+        let begun = Instant::now();
+        let mut closed = vec![];
+        while closed.len() < 2 {
+            let frame = socket.next().await;
+            match frame[3].as_str() {
+                Some("system") => assert!(text(&frame[4]["message"]).starts_with("Unauthorized"), "{set}: {frame}"),
+                Some("phx_close") => closed.push(text(&frame[2])),
+                _ => panic!("{set}: {frame}"),
+            }
+        }
+        assert!(begun.elapsed() < SOON, "{set}: {:?}", begun.elapsed());
+    }
+}
+
 #[tokio::test]
 async fn it_is_seen_by_a_query_where_the_change_feed_is_closed() {
     let house = House::with(|settings| settings.change_feed.mode = postgres::feed::FeedMode::Off).await;
@@ -253,6 +292,23 @@ async fn it_is_seen_by_a_query_where_the_change_feed_is_closed() {
     let board = format!("company:{}:board", ann.company);
     let mut socket = house.socket().await;
     socket.joined(&board, json!({ "private": true }), &dan.token).await;
+    // A role that is taken, too, and whoever was present there is so no more.
+    let positions = format!("company:{}:positions", ann.company);
+    let config = |key: &str| json!({ "private": true, "presence": { "key": key, "enabled": true } });
+    let mut anns = house.socket().await;
+    anns.joined(&positions, config("ann"), &ann.token).await;
+    anns.expect(&positions, "presence_state").await;
+    socket.joined(&positions, config("dan"), &dan.token).await;
+    socket.expect(&positions, "presence_state").await;
+    socket.say(&positions, "presence", json!({ "type": "presence", "event": "track", "payload": {} })).await;
+    socket.expect(&positions, "presence_diff").await;
+    socket.expect(&positions, "phx_reply").await;
+    assert!(anns.expect(&positions, "presence_diff").await["joins"].get("dan").is_some());
+    house.sql(&format!("update public.team_members set role = 'technician' where user_id = '{}'", dan.id)).await;
+    assert!(socket.closed(&positions).await.ends_with(&positions));
+    assert!(anns.expect(&positions, "presence_diff").await["leaves"].get("dan").is_some());
+    anns.broadcast(&positions, "after", json!({})).await;
+    socket.quiet().await;
     house.sql(&format!("update public.team_members set status = 'suspended' where user_id = '{}'", dan.id)).await;
     assert!(socket.closed(&board).await.starts_with("Unauthorized"));
 }
