@@ -147,6 +147,7 @@ impl Caller {
             Touched::User(id) => principal.user_id().is_some_and(|user| user.0 == *id),
             Touched::Session(id) => principal.session_id().is_some_and(|session| session.0 == *id),
             Touched::Pass(id) => matches!(principal.subject(), Subject::Pass(pass) if pass.id == *id),
+            Touched::Passes(id) => matches!(principal.subject(), Subject::Pass(pass) if pass.company_id.0 == *id),
             Touched::Company(id) => match principal.subject() {
                 Subject::User { .. } => {
                     principal.requested_company().or(principal.claimed_company()).is_none_or(|company| company.0 == *id)
@@ -164,6 +165,8 @@ pub(crate) enum Touched {
     User(Uuid),
     Session(Uuid),
     Pass(Uuid),
+    /// All passes of a company.
+    Passes(Uuid),
     Company(Uuid),
     Everybody,
 }

@@ -44,6 +44,7 @@ enum Of {
     Session,
     Company,
     Pass,
+    Passes,
 }
 
 /// Whoever hears it.
@@ -68,6 +69,9 @@ impl Listener {
                 self.message(change);
             }
             return;
+        }
+        if is_behind_passes(change) {
+            self.caller(change, "company_id", Of::Passes);
         }
         if let Some((.., column, of)) = CALLERS.iter().find(|(of_schema, of_name, ..)| (*of_schema, *of_name) == (schema, name)) {
             self.caller(change, column, *of);
@@ -111,6 +115,7 @@ impl Listener {
                 Of::Session => Touched::Session(id),
                 Of::Company => Touched::Company(id),
                 Of::Pass => Touched::Pass(id),
+                Of::Passes => Touched::Passes(id),
             };
             self.realtime.touch(&touched);
         }
@@ -160,6 +165,22 @@ impl ChangeListener for Listener {
                 metrics::gauge!("realtime_feed_lag_seconds").set(sent.elapsed().as_secs_f64());
             }
         }
+    }
+}
+
+/// Tells whether a change may be about whoever shows a pass of its company: a key holds no more than its maker, whose member row names no
+/// key, and a customer who may not come in any more has sessions and links. Of customers there are many, and few of them are such.
+fn is_behind_passes(change: &Change) -> bool {
+    match (&*change.table.schema, &*change.table.name) {
+        ("public", "team_members") => true,
+        ("public", "customers") => {
+            let (value, is_in) = (|name: &str| change.value(name), ["active", "inactive"]);
+            change.kind == ChangeKind::Delete
+                || value("portal_enabled") == Some("f")
+                || value("status").is_some_and(|status| !is_in.contains(&status))
+                || value("deleted_at").or(value("archived_at")).is_some()
+        }
+        _ => false,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::extract::{FromRequestParts, Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
@@ -86,18 +86,20 @@ impl Message {
     }
 }
 
-/// Reads whether a message is private. What may be meant so is never told to all.
+/// Reads whether a message is private.
 fn is_private(said: &Value) -> Result<bool> {
-    match said {
-        Value::Null => Ok(false),
-        Value::Bool(said) => Ok(*said),
-        Value::String(said) => match said.to_ascii_lowercase().as_str() {
-            "true" | "1" => Ok(true),
-            "false" | "0" | "" => Ok(false),
-            _ => Err(invalid("private", "it is true or false")),
-        },
-        _ => Err(invalid("private", "it is true or false")),
+    wire::is_private(said).ok_or_else(|| invalid("private", "it is true or false"))
+}
+
+/// Reads it from the address, where a name alone says nothing.
+fn is_private_by_query(parts: &Parts) -> Result<bool> {
+    let pairs: Query<Vec<(String, String)>> = Query::try_from_uri(&parts.uri).map_err(|error| invalid("query", &error.body_text()))?;
+    let mut is_one = false;
+    for (_, said) in pairs.0.into_iter().filter(|(name, _)| name == "private") {
+        let said = if said.is_empty() { Err(invalid("private", "it is true or false")) } else { is_private(&said.into()) };
+        is_one |= said?;
     }
+    Ok(is_one)
 }
 
 /// Says of a message of several which one it is.
@@ -118,7 +120,7 @@ pub(crate) async fn one(State(realtime): State<Realtime>, request: Request) -> R
     let answered = async {
         let caller = who(&realtime, &parts).await?;
         let Path((topic, event)) = path.map_err(|rejection| invalid("path", &rejection.body_text()))?;
-        let is_private = parts.uri.query().is_some_and(|query| query.split('&').any(|pair| matches!(pair, "private=true" | "private=1")));
+        let is_private = is_private_by_query(&parts)?;
         let media = Some(media(&parts.headers)).filter(|media| !media.is_empty()).unwrap_or_else(|| "application/json".to_owned());
         if !matches!(media.as_str(), "application/json" | "application/octet-stream") {
             return Err(unsupported());
@@ -259,21 +261,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_be_meant_as_private_is_not_told_to_all() {
-        for (said, expected) in [
-            (json!(null), false),
-            (json!(false), false),
-            (json!("false"), false),
-            (json!("0"), false),
-            (json!(""), false),
-            (json!(true), true),
-            (json!("True"), true),
-            (json!("1"), true),
-        ] {
-            assert_eq!(is_private(&said).unwrap(), expected, "{said}");
+    fn the_address_says_private_in_every_writing_that_may_be_meant() {
+        let read = |query: &str| {
+            let (parts, ()) = http::Request::builder().uri(format!("/x{query}")).body(()).unwrap().into_parts();
+            is_private_by_query(&parts).map_err(|error| error.status().as_u16())
+        };
+        for query in
+            ["?private=true", "?private=1", "?private=True", "?a=b&private=TRUE", "?%70rivate=tru%65", "?private=true&private=false"]
+        {
+            assert_eq!(read(query), Ok(true), "{query}");
         }
-        for said in [json!("yes"), json!(1), json!({}), json!("private")] {
-            assert_eq!(is_private(&said).unwrap_err().status(), 422, "{said}");
+        for query in ["", "?", "?private=false", "?private=0", "?other=true"] {
+            assert_eq!(read(query), Ok(false), "{query}");
+        }
+        for query in ["?private", "?private=", "?private=yes", "?private=true%20", "?private=on"] {
+            assert_eq!(read(query), Err(422), "{query}");
         }
     }
 }

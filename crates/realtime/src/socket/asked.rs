@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::changes::{Position, Sort, Wanted};
+use crate::wire;
 
 /// Bindings to changed rows that one channel may have.
 const WANTED_MAX: usize = 100;
@@ -35,6 +36,8 @@ pub(super) struct Asked {
     pub(super) presence_key: String,
     pub(super) wants_presence: bool,
     pub(super) wanted: Vec<(u64, Wanted)>,
+    /// The topic says what is wanted, and each change is an event of its own name.
+    pub(super) is_by_topic: bool,
     pub(super) since: Option<Position>,
     /// Why changed rows cannot be told.
     pub(super) fault: Option<String>,
@@ -46,8 +49,8 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Reads the payload of a join.
-    pub(super) fn read(payload: &str) -> Result<Self, String> {
+    /// Reads the payload of a join of a channel.
+    pub(super) fn read(payload: &str, name: &str) -> Result<Self, String> {
         let payload: Value = serde_json::from_str(payload).map_err(|error| format!("The payload cannot be read: {error}"))?;
         let empty = Value::Object(Map::new());
         let config = payload.get("config").filter(|config| config.is_object()).unwrap_or(&empty);
@@ -55,7 +58,7 @@ impl Asked {
         let part = |of: Option<&Value>, name: &str| of.and_then(|of| of.get(name)).cloned().unwrap_or(Value::Null);
         let shown = |name: &str| payload.get(name)?.as_str().filter(|token| !token.is_empty());
         let mut asked = Self {
-            is_private: is_true(config.get("private").unwrap_or(&Value::Null)),
+            is_private: private(config.get("private").unwrap_or(&Value::Null))?,
             acknowledges: is_true(&part(broadcast, "ack")),
             hears_itself: is_true(&part(broadcast, "self")),
             says_ready: is_true(&part(broadcast, "replication_ready")),
@@ -70,6 +73,9 @@ impl Asked {
         if asked.presence_key.len() > KEY_BYTES_MAX {
             return Err(format!("presence.key has at most {KEY_BYTES_MAX} bytes"));
         }
+        if payload.get("config").is_none() {
+            asked.want_by_topic(name);
+        }
         match config.get("postgres_changes") {
             None | Some(Value::Null) => {}
             Some(Value::Array(bindings)) if bindings.len() <= WANTED_MAX => asked.want(bindings),
@@ -77,6 +83,20 @@ impl Asked {
             Some(_) => asked.fault = Some("postgres_changes is a list".to_owned()),
         }
         Ok(asked)
+    }
+
+    /// The oldest clients know no config: they join `schema:table:filter`, or less of it.
+    fn want_by_topic(&mut self, name: &str) {
+        let mut parts = name.splitn(3, ':');
+        let (schema, table) = (parts.next().unwrap_or_default(), parts.next());
+        // Any other word alone is the name of a channel.
+        if table.is_none() && !matches!(schema, "*" | "public") {
+            return;
+        }
+        let said = [("event", Some("*")), ("schema", Some(schema)), ("table", table), ("filter", parts.next())];
+        let fields: Map<String, Value> = said.into_iter().filter_map(|(name, said)| Some((name.to_owned(), said?.into()))).collect();
+        self.is_by_topic = true;
+        self.want(&[fields.into()]);
     }
 
     fn want(&mut self, bindings: &[Value]) {
@@ -163,6 +183,11 @@ fn replay(asked: &Value, is_private: bool) -> Result<Option<(i64, u32)>, String>
     Ok(Some((since, u32::try_from(limit.max(1)).unwrap_or(u32::MAX))))
 }
 
+/// A channel that somebody means to be private is no public one because he wrote it in another way.
+fn private(said: &Value) -> Result<bool, String> {
+    wire::is_private(said).ok_or_else(|| "InvalidJoinPayload: private is true or false".to_owned())
+}
+
 fn is_true(value: &Value) -> bool {
     matches!(value, Value::Bool(true)) || value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true"))
 }
@@ -174,7 +199,7 @@ mod tests {
     use super::*;
 
     fn read(config: &Value) -> Asked {
-        Asked::read(&json!({ "config": config }).to_string()).unwrap()
+        Asked::read(&json!({ "config": config }).to_string(), "room").unwrap()
     }
 
     #[test]
@@ -226,9 +251,9 @@ mod tests {
             (json!({ "private": true, "broadcast": { "replay": { "limit": 1.5 } } }), invalid),
             (json!({ "broadcast": { "replay": {} } }), "UnableToReplayMessages: Replay is not allowed for public channels"),
         ] {
-            assert_eq!(Asked::read(&json!({ "config": config }).to_string()).unwrap_err(), why);
+            assert_eq!(Asked::read(&json!({ "config": config }).to_string(), "room").unwrap_err(), why);
         }
-        assert!(Asked::read("null").is_ok() && Asked::read("{}").is_ok());
+        assert!(Asked::read("null", "room").is_ok() && Asked::read("{}", "room").is_ok());
         for (replay, read_as) in [
             (json!({}), (0, 25)),
             (json!({ "since": null, "limit": null }), (0, 25)),
@@ -244,7 +269,7 @@ mod tests {
         for (said, key) in [(json!("ann"), "ann"), (json!(7), "7"), (json!(true), "true"), (json!(null), ""), (json!([1]), "")] {
             assert_eq!(read(&json!({ "presence": { "key": said } })).presence_key, key);
         }
-        let token = |payload: Value| Asked::read(&payload.to_string()).unwrap().token;
+        let token = |payload: Value| Asked::read(&payload.to_string(), "room").unwrap().token;
         assert_eq!(token(json!({ "user_token": "a", "access_token": "b" })).as_deref(), Some("a"));
         assert_eq!(token(json!({ "user_token": "", "access_token": "b" })).as_deref(), Some("b"));
         let waits = |options: Value| read(&json!({ "postgres_changes_options": options })).wait;
@@ -252,5 +277,44 @@ mod tests {
         assert_eq!(waits(json!({ "wait": "true", "timeout": 200 })), Some(Duration::from_millis(200)));
         assert_eq!(waits(json!({ "wait": true, "timeout": -1 })), Some(Duration::from_secs(15)));
         assert_eq!((waits(json!({ "timeout": 200 })), waits(json!(7))), (None, None));
+    }
+
+    #[test]
+    fn a_join_without_config_says_by_its_topic_what_it_wants() {
+        let of = |wanted: &Wanted| (wanted.schema.clone(), wanted.table.clone(), wanted.filter.clone());
+        let text = |text: &str| Some(text.to_owned());
+        for (name, schema, table, filter) in [
+            ("*", "*", None, None),
+            ("public", "public", None, None),
+            ("public:*", "public", None, None),
+            ("public:jobs", "public", text("jobs"), None),
+            ("public:jobs:title=eq.a:b", "public", text("jobs"), text("title=eq.a:b")),
+        ] {
+            for payload in ["null", "{}", r#"{"user_token":"x"}"#] {
+                let asked = Asked::read(payload, name).unwrap();
+                let [(number, wanted)] = &asked.wanted[..] else { panic!("{name}") };
+                assert!(asked.is_by_topic && wanted.event == Sort::All && asked.fault.is_none(), "{name}");
+                assert_eq!(of(wanted), (schema.to_owned(), table.clone(), filter.clone()), "{name}");
+                assert_eq!(asked.bindings[0]["id"], *number);
+            }
+            let asked = Asked::read(r#"{"config":{}}"#, name).unwrap();
+            assert!(asked.wanted.is_empty() && !asked.is_by_topic, "{name}");
+        }
+        let asked = Asked::read("{}", "room").unwrap();
+        assert!(asked.wanted.is_empty() && asked.bindings.is_empty() && !asked.is_by_topic);
+    }
+
+    #[test]
+    fn a_channel_is_private_in_every_writing_that_may_be_meant() {
+        for said in [json!(true), json!("true"), json!("TRUE"), json!("1")] {
+            assert!(read(&json!({ "private": said })).is_private, "{said}");
+        }
+        for said in [json!(null), json!(false), json!("False"), json!("0"), json!("")] {
+            assert!(!read(&json!({ "private": said })).is_private, "{said}");
+        }
+        for said in [json!(1), json!("yes"), json!({}), json!([true])] {
+            let refused = Asked::read(&json!({ "config": { "private": said } }).to_string(), "room").unwrap_err();
+            assert_eq!(refused, "InvalidJoinPayload: private is true or false", "{said}");
+        }
     }
 }

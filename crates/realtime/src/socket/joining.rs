@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::asked::Asked;
 use super::channel::{Calls, Channel};
 use super::waiting::{Gate, Join};
-use super::watching::{EXTENSION, Watching};
+use super::watching::{EXTENSION, Teller, Watching};
 use super::{Session, TOO_MUCH, name_of, tokens};
 use crate::caller::{Caller, is_key};
 use crate::hub::{Member, MemberId};
@@ -60,7 +60,7 @@ impl Session {
             self.refuse(&said, self.seat.usage.refuse(TooMany::Channels).text());
             return ControlFlow::Continue(());
         }
-        let asked = match Asked::read(said.payload.get()) {
+        let asked = match Asked::read(said.payload.get(), &name) {
             Ok(asked) => asked,
             Err(reason) => {
                 self.refuse(&said, &reason);
@@ -152,7 +152,8 @@ impl Session {
     /// Subscribes to the changed rows that were asked for.
     fn watch(&self, asked: &mut Asked, caller: &Caller, text: &Arc<str>, gate: Option<(Gate, oneshot::Sender<()>)>) -> Watching {
         let wanted = (std::mem::take(&mut asked.wanted), asked.since.take());
-        Watching::begin(self.realtime.0.changes.clone(), caller, wanted, (Arc::clone(&self.outbox), Arc::clone(text)), gate)
+        let teller = Teller { outbox: Arc::clone(&self.outbox), topic: Arc::clone(text), is_by_topic: asked.is_by_topic };
+        Watching::begin(self.realtime.0.changes.clone(), caller, wanted, teller, gate)
     }
 
     /// Lets somebody in, who may and whose subscription is there if he waited for it.

@@ -2,13 +2,14 @@
 //!
 //! Invariant: nothing is told to others before the limits and the caller's rights were looked at.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::Session;
@@ -27,14 +28,13 @@ struct Plain<'a> {
     event: String,
     #[serde(borrow)]
     payload: &'a RawValue,
+    /// Nobody reads it.
+    #[serde(default, rename = "meta")]
+    _meta: IgnoredAny,
 }
 
-/// What is known of any other, which may have an event.
-#[derive(Deserialize)]
-struct Other {
-    #[serde(default)]
-    event: Value,
-}
+/// Any other, which may have an event.
+type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
 #[derive(Deserialize)]
 struct Presence {
@@ -195,27 +195,20 @@ impl Session {
     }
 }
 
-/// Reads a broadcast: its event, and what is told. Clients write what they tell below `payload`, or beside the event.
+/// Reads a broadcast: its event, and what is told. Clients write what they tell below `payload`, or beside the event. Beside a `payload`
+/// clients read `meta` as the server's word, so that nobody else's is told there.
 fn broadcast(payload: &str) -> Option<(String, Content)> {
-    if let Ok(Plain { r#type, event, payload }) = serde_json::from_str(payload)
+    if let Ok(Plain { r#type, event, payload, .. }) = serde_json::from_str(payload)
         && r#type == "broadcast"
     {
         return Some((event, Content::Json(payload.get().into())));
     }
-    // A name that stands there twice is no event that could be told from the other one.
-    let event = serde_json::from_str(payload).ok().and_then(|Other { event }| event.as_str().map(str::to_owned)).unwrap_or_default();
-    Some((event, Content::Whole(without_meta(payload)?.into())))
-}
-
-/// Takes out what the server alone says of a message: its `id`, and that it was told before. What is no object, or has names that are no text, is
-/// no message.
-fn without_meta(payload: &str) -> Option<Cow<'_, str>> {
-    let mut fields: BTreeMap<String, &RawValue> = serde_json::from_str(payload).ok()?;
-    if fields.remove("meta").is_none() {
-        return Some(Cow::Borrowed(payload));
+    let mut fields: Fields<'_> = serde_json::from_str(payload).ok()?;
+    let event = fields.get("event").and_then(|event| serde_json::from_str(event.get()).ok()).unwrap_or_default();
+    if fields.contains_key("payload") && fields.remove("meta").is_some() {
+        return Some((event, Content::Whole(serde_json::to_string(&fields).ok()?.into())));
     }
-    let field = |(name, value): (&String, &&RawValue)| format!("{}:{value}", wire::quoted(name));
-    Some(Cow::Owned(format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(","))))
+    Some((event, Content::Whole(payload.into())))
 }
 
 #[cfg(test)]
@@ -233,6 +226,14 @@ mod tests {
                 "hi",
                 Content::Whole(r#"{"type":"broadcast","event":"hi","payload":1,"x":1}"#.into()),
             ),
+            (r#"{"type":"broadcast","event":"hi","payload":1,"meta":{"id":"x"}}"#, "hi", Content::Json("1".into())),
+            (
+                r#"{"type":"x","event":"hi","payload":1,"\u006deta":{}}"#,
+                "hi",
+                Content::Whole(r#"{"event":"hi","payload":1,"type":"x"}"#.into()),
+            ),
+            (r#"{"payload":1,"meta":1,"x":1,"meta":2}"#, "", Content::Whole(r#"{"payload":1,"x":1}"#.into())),
+            (r#"{"event":"hi","meta":{"mine":1}}"#, "hi", Content::Whole(r#"{"event":"hi","meta":{"mine":1}}"#.into())),
             (r#"{"x":1}"#, "", Content::Whole(r#"{"x":1}"#.into())),
             (r#"{"event":7}"#, "", Content::Whole(r#"{"event":7}"#.into())),
             ("{}", "", Content::Whole("{}".into())),

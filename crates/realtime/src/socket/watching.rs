@@ -2,9 +2,11 @@
 //!
 //! Invariant: a change waits at its source while the socket is full, so that what is lost is known there and told. It ends with the channel.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::ws::Message;
+use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -20,7 +22,7 @@ use super::waiting::Gate;
 pub(super) const EXTENSION: &str = "postgres_changes";
 
 /// A subscription of a channel.
-pub(crate) struct Watching {
+pub(super) struct Watching {
     task: JoinHandle<()>,
     viewer: watch::Sender<Option<Viewer>>,
     open: Option<oneshot::Sender<()>>,
@@ -28,29 +30,28 @@ pub(crate) struct Watching {
 
 impl Watching {
     /// Subscribes, and tells the socket from then on; behind a gate when that is opened.
-    pub(crate) fn begin(
+    pub(super) fn begin(
         changes: Changes,
         caller: &Caller,
         (wanted, since): (Vec<(u64, Wanted)>, Option<Position>),
-        (outbox, topic): (Arc<Outbox>, Arc<str>),
+        teller: Teller,
         gate: Option<(Gate, oneshot::Sender<()>)>,
     ) -> Self {
         let (gate, open) = gate.unzip();
         let (viewer, renewed) = watch::channel(None);
         let first = viewer_of(caller);
-        let teller = Teller { outbox, topic };
         let task = tokio::spawn(async move { teller.follow(changes, (first, renewed), (wanted, since), gate).await });
         Self { task, viewer, open }
     }
 
     /// Opens the gate: the join was answered.
-    pub(crate) fn open(&mut self) {
+    pub(super) fn open(&mut self) {
         // Where it is over nobody waits there.
         let _gone = self.open.take().map(|open| open.send(()));
     }
 
     /// Says who hears from now on.
-    pub(crate) fn renew(&self, caller: &Caller) {
+    pub(super) fn renew(&self, caller: &Caller) {
         self.viewer.send_replace(Some(viewer_of(caller)));
     }
 }
@@ -61,9 +62,19 @@ impl Drop for Watching {
     }
 }
 
-struct Teller {
-    outbox: Arc<Outbox>,
-    topic: Arc<str>,
+/// Whoever tells the socket.
+pub(super) struct Teller {
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) topic: Arc<str>,
+    /// Each change is an event of its own name, and the change alone.
+    pub(super) is_by_topic: bool,
+}
+
+/// What is read of a change.
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
 }
 
 impl Teller {
@@ -116,6 +127,11 @@ impl Teller {
     async fn tell(&self, told: Told) {
         match told {
             Told::Live(position) => self.say(Ok("Subscribed to PostgreSQL"), &at(&position)).await,
+            Told::Change { data, position, .. } if self.is_by_topic => {
+                let Ok(Named { r#type: event }) = serde_json::from_str(&data) else { return };
+                let said = Outgoing { join_ref: NULL, reference: NULL, topic: &self.topic, event: &event, payload: &data };
+                self.push(said.frame(self.outbox.version()), &position).await;
+            }
             Told::Change { ids, data, position } => {
                 let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
                 let payload = format!("{{\"ids\":[{}],\"data\":{data}{}}}", ids.join(","), at(&position));

@@ -7,6 +7,7 @@ pub(crate) mod binary;
 mod text;
 
 use axum::extract::ws::Message;
+use serde_json::Value;
 
 pub(crate) use text::{Incoming, Ref, read};
 
@@ -70,9 +71,49 @@ impl Outgoing<'_> {
     }
 }
 
+/// Reads whether something is private. What may be meant so is never told to all: nothing where it cannot be known.
+pub(crate) fn is_private(said: &Value) -> Option<bool> {
+    match said {
+        Value::Null => Some(false),
+        Value::Bool(said) => Some(*said),
+        Value::String(said) => match said.to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" | "" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Returns a text as a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     text::push_quoted(&mut quoted, text);
     quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_may_be_meant_as_private_is_not_told_to_all() {
+        for (said, expected) in [
+            (json!(null), false),
+            (json!(false), false),
+            (json!("False"), false),
+            (json!("0"), false),
+            (json!(""), false),
+            (json!(true), true),
+            (json!("True"), true),
+            (json!("1"), true),
+        ] {
+            assert_eq!(is_private(&said), Some(expected), "{said}");
+        }
+        for said in [json!("yes"), json!(1), json!({}), json!([true]), json!("private")] {
+            assert_eq!(is_private(&said), None, "{said}");
+        }
+    }
 }

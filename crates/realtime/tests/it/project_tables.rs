@@ -3,10 +3,11 @@
 use kernel::Subject;
 use postgres::feed::FeedMode;
 use postgres::migrate::{Bring, Migrator, Options, Project};
+use realtime::changes::Wanted;
 use serde_json::json;
 use testkit::Db;
 
-use crate::onlookers::{A, Node, Said, filtered, member, two_companies, wanted};
+use crate::onlookers::{A, B, Node, Said, filtered, member, two_companies, wanted};
 
 const TABLES: &str = "
 create table public.todos (id bigint primary key, user_id uuid, task text, score numeric);
@@ -94,4 +95,46 @@ async fn a_table_or_policy_that_changes_is_known_soon() {
     client.batch_execute("drop policy everybody on public.news").await.unwrap();
     let (Said::Ended(why), _) = onlooker.next().await else { panic!("nobody reads it any more") };
     assert!(why.contains("Please check Realtime is enabled"), "{why}");
+}
+
+/// A project that publishes files tells of them to whoever may read them, and to nobody else.
+#[tokio::test]
+async fn files_are_told_to_whom_their_policies_show_them() {
+    let db = two_companies().await;
+    let client = db.superuser().await;
+    client.batch_execute("create publication supabase_realtime for table storage.objects").await.unwrap();
+    let (ann, tom, ben) = (member(&client, A, "owner").await, member(&client, A, "technician").await, member(&client, B, "owner").await);
+    let node = Node::start(&db, FeedMode::Stream, |_| ()).await;
+    let files = || Wanted { schema: "storage".to_owned(), ..wanted("objects") };
+    let mut hers = node.live(node.user(&ann), vec![(1, files())]).await;
+    let mut his = node.live(node.user(&tom), vec![(1, files())]).await;
+    let mut theirs = node.live(node.user(&ben), vec![(1, files())]).await;
+    let refused = node.subscribe(node.viewer(Subject::Anonymous), vec![(1, files())], None).await.err().unwrap();
+    assert_eq!(refused.code(), "realtime_table_unknown");
+    let file = |company: &str, owner: &str, name: &str| {
+        format!("insert into storage.objects (bucket_id, name, owner) values ('documents', '{company}/{name}', '{owner}')")
+    };
+    client
+        .batch_execute(&format!(
+            "set session_replication_role = replica; {}; {}; {}; update storage.objects set metadata = '{{}}' where name like '%/hers'",
+            file(A, &ann, "hers"),
+            file(A, &tom, "his"),
+            file(B, &ben, "theirs"),
+        ))
+        .await
+        .unwrap();
+    let name = |change: serde_json::Value| format!("{} {}", change["type"].as_str().unwrap(), change["record"]["name"].as_str().unwrap());
+    for expected in [format!("INSERT {A}/hers"), format!("INSERT {A}/his"), format!("UPDATE {A}/hers")] {
+        assert_eq!(name(hers.change().await), expected, "whoever reads all files of the company hears of them");
+    }
+    assert_eq!(name(theirs.change().await), format!("INSERT {B}/theirs"));
+    // What is last is of one alone, and the first that the others hear: nothing of the files of others came before.
+    client
+        .batch_execute(&format!("set session_replication_role = replica; {}; {}", file(A, &tom, "end"), file(B, &ben, "end")))
+        .await
+        .unwrap();
+    assert_eq!(name(his.change().await), format!("INSERT {A}/his"), "his own he reads");
+    assert_eq!(name(his.change().await), format!("INSERT {A}/end"));
+    assert_eq!(name(hers.change().await), format!("INSERT {A}/end"));
+    assert_eq!(name(theirs.change().await), format!("INSERT {B}/end"));
 }

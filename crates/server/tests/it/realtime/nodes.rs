@@ -6,6 +6,7 @@ use std::time::Duration;
 use kernel::Secret;
 use serde_json::{Value, json};
 use testkit::{Db, Redis};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::house::{House, Socket};
 
@@ -108,4 +109,106 @@ async fn servers_tell_each_other_and_know_who_is_present_where() {
     one.server.shutdown().await.unwrap();
     sees(&mut dora, "leaves", "ann").await;
     met(&other, 0).await;
+}
+
+/// Whatever a broadcast is made of comes to the other server as it went, and whoever joins there late is told again.
+#[tokio::test]
+async fn every_kind_of_broadcast_reaches_the_other_server() {
+    let redis = Redis::start();
+    let (one, other) = pair(&redis).await;
+    met(&one, 1).await;
+    met(&other, 1).await;
+    let (mut ann, mut bob) = (one.socket().await, other.socket().await);
+    ann.joined("room", json!({}), "").await;
+    bob.joined("room", json!({}), "").await;
+    for (said, told) in [
+        (json!({ "type": "broadcast", "event": "moved", "x": [1, { "y": "ä" }] }), None),
+        (json!({ "message": "no event" }), None),
+        (json!({ "type": "broadcast", "event": "bare" }), None),
+        // Beside a payload the server alone says what is about a message.
+        (
+            json!({ "type": "broadcast", "event": "hi", "payload": 1, "meta": { "replayed": true, "id": "x" } }),
+            Some(json!({ "type": "broadcast", "event": "hi", "payload": 1 })),
+        ),
+    ] {
+        ann.say("room", "broadcast", said.clone()).await;
+        assert_eq!(bob.expect("room", "broadcast").await, told.unwrap_or(said));
+    }
+    ann.say_raw(Message::Binary(b"\x03\x00\x00\x0d\x03\x02\x00realtime:roomraw{}\xff\x00".to_vec().into())).await;
+    assert_eq!(bob.next_message().await, Message::Binary(b"\x04\x0d\x03\x00\x00realtime:roomraw\xff\x00".to_vec().into()));
+    let named = json!({ "messages": [{ "topic": "room", "event": "asked", "payload": { "n": 1 }, "id": "its own" }] });
+    assert_eq!(one.post("/realtime/v1/api/broadcast", "", named).await.0, 202);
+    for socket in [&mut ann, &mut bob] {
+        let told = socket.expect("room", "broadcast").await;
+        assert_eq!((&told["payload"], &told["meta"]), (&json!({ "n": 1 }), &json!({ "id": "its own" })));
+    }
+    // What SQL sends each server hears of by itself, once.
+    let owner = one.owner("olga").await;
+    let board = format!("company:{}:board", owner.company);
+    ann.joined(&board, json!({ "private": true }), &owner.token).await;
+    bob.joined(&board, json!({ "private": true }), &owner.token).await;
+    one.sql(&format!("select realtime.send('{{\"a\": 1}}', 'n', '{board}')")).await;
+    let live = ann.expect(&board, "broadcast").await;
+    assert_eq!(bob.expect(&board, "broadcast").await, live);
+    for house in [&one, &other] {
+        let mut late = house.socket().await;
+        late.joined(&board, json!({ "private": true, "broadcast": { "replay": { "since": 0 } } }), &owner.token).await;
+        let again = late.expect(&board, "broadcast").await;
+        assert_eq!(again["meta"], json!({ "replayed": true, "id": live["meta"]["id"] }));
+        assert_eq!(again["payload"], live["payload"]);
+        // It comes live once, at either server.
+        one.sql(&format!("select realtime.send('[2]', 'n', '{board}')")).await;
+        for socket in [&mut late, &mut ann, &mut bob] {
+            assert_eq!(socket.expect(&board, "broadcast").await["payload"], json!([2]));
+            socket.quiet().await;
+        }
+        one.sql("delete from realtime.messages where payload = '[2]'").await;
+    }
+}
+
+/// Who loses a role loses it at every server, for what is told there by itself and by the others.
+#[tokio::test]
+async fn a_role_that_is_taken_is_taken_at_every_server() {
+    let redis = Redis::start();
+    let (one, other) = pair(&redis).await;
+    met(&one, 1).await;
+    met(&other, 1).await;
+    let ann = one.owner("ann").await;
+    let dan = one.member(&ann, "dan", "dispatcher").await;
+    let topic = format!("company:{}:positions", ann.company);
+    let config = |key: &str| json!({ "private": true, "presence": { "key": key, "enabled": true } });
+    let (mut anns, mut dans) = (one.socket().await, other.socket().await);
+    anns.joined(&topic, config("ann"), &ann.token).await;
+    anns.expect(&topic, "presence_state").await;
+    dans.joined(&topic, config("dan"), &dan.token).await;
+    dans.expect(&topic, "presence_state").await;
+    let rows = json!({ "postgres_changes": [{ "event": "*", "schema": "public", "table": "vendors" }] });
+    dans.joined("rows", rows, &dan.token).await;
+    assert_eq!(dans.expect("rows", "system").await["status"], "ok");
+    dans.say(&topic, "presence", json!({ "type": "presence", "event": "track", "payload": {} })).await;
+    dans.expect(&topic, "presence_diff").await;
+    dans.expect(&topic, "phx_reply").await;
+    sees(&mut anns, "joins", "dan").await;
+    anns.broadcast(&topic, "before", json!({})).await;
+    assert_eq!(dans.expect(&topic, "broadcast").await["event"], "before");
+    let vendor = |name: &str| format!("insert into public.vendors (company_id, name) values ('{}', '{name}')", ann.company);
+    let taken = format!("update public.team_members set role = 'technician' where user_id = '{}'", dan.id);
+    one.sql(&vendor("seen")).await;
+    one.sql(&format!("begin; {taken}; {}; commit; {}", vendor("hidden"), vendor("hidden, too"))).await;
+    // Of rows he hears what was before, and that he is to read anew; of the channel that he is out of it. Which comes first is open.
+    let (mut is_out, mut said) = (false, vec![]);
+    while !is_out || said.len() < 2 {
+        let frame = dans.next().await;
+        match (frame[2] == json!(format!("realtime:{topic}")), frame[3].as_str().unwrap()) {
+            (true, event) => is_out = event == "phx_close",
+            (false, "postgres_changes") => said.push(frame[4]["data"]["record"]["name"].clone()),
+            (false, "system") => said.push(frame[4]["reason"].clone()),
+            _ => panic!("{frame}"),
+        }
+    }
+    assert_eq!(said, ["seen", "rights_changed"]);
+    sees(&mut anns, "leaves", "dan").await;
+    anns.broadcast(&topic, "after", json!({})).await;
+    one.sql(&vendor("hidden as well")).await;
+    dans.quiet().await;
 }

@@ -167,6 +167,123 @@ async fn out_without_permission(house: House) {
     assert_eq!(socket.expect(&board, "broadcast").await["event"], "still");
 }
 
+/// Who hears no broadcast any more sees nobody present either, and is seen by nobody.
+#[tokio::test]
+async fn a_role_that_is_taken_takes_broadcasts_presence_and_sending() {
+    let house = House::new().await;
+    let ann = house.owner("ann").await;
+    let dan = house.member(&ann, "dan", "dispatcher").await;
+    let [positions, vendors] = ["positions", "vendors"].map(|noun| format!("company:{}:{noun}", ann.company));
+    let config = |key: &str| json!({ "private": true, "broadcast": { "ack": true }, "presence": { "key": key, "enabled": true } });
+    let (mut anns, mut dans) = (house.socket().await, house.socket().await);
+    for topic in [&positions, &vendors] {
+        anns.joined(topic, config("ann"), &ann.token).await;
+        anns.expect(topic, "presence_state").await;
+        dans.joined(topic, config("dan"), &dan.token).await;
+        dans.expect(topic, "presence_state").await;
+        let track = json!({ "type": "presence", "event": "track", "payload": {} });
+        dans.say(topic, "presence", track).await;
+        assert_eq!(dans.expect(topic, "presence_diff").await["joins"].as_object().unwrap().len(), 1);
+        assert_eq!(dans.expect(topic, "phx_reply").await["status"], "ok");
+        assert!(anns.expect(topic, "presence_diff").await["joins"].get("dan").is_some());
+    }
+    dans.broadcast(&vendors, "mine", json!({})).await;
+    assert_eq!(dans.expect(&vendors, "phx_reply").await["status"], "ok");
+    assert_eq!(anns.expect(&vendors, "broadcast").await["event"], "mine");
+    // Of positions he reads nothing from now on, of vendors all, and he writes neither.
+    house.sql(&format!("update public.team_members set role = 'viewer' where user_id = '{}'", dan.id)).await;
+    assert!(dans.closed(&positions).await.ends_with(&positions));
+    assert!(anns.expect(&positions, "presence_diff").await["leaves"].get("dan").is_some());
+    dans.broadcast(&vendors, "not his", json!({})).await;
+    dans.broadcast(&positions, "not his", json!({})).await;
+    assert_eq!(dans.expect(&positions, "phx_reply").await["status"], "error");
+    anns.broadcast(&positions, "hers", json!({})).await;
+    assert_eq!(anns.expect(&positions, "phx_reply").await["status"], "ok");
+    anns.say(&positions, "presence", json!({ "type": "presence", "event": "track", "payload": {} })).await;
+    anns.expect(&positions, "presence_diff").await;
+    assert_eq!(anns.expect(&positions, "phx_reply").await["status"], "ok");
+    anns.broadcast(&vendors, "hers", json!({})).await;
+    assert_eq!(anns.expect(&vendors, "phx_reply").await["status"], "ok");
+    assert_eq!(dans.expect(&vendors, "broadcast").await["event"], "hers");
+    dans.quiet().await;
+    anns.quiet().await;
+}
+
+/// A key holds no more than its maker, also while it is connected.
+#[tokio::test]
+async fn a_key_loses_its_channels_with_what_its_maker_loses() {
+    for mode in BOTH {
+        Box::pin(out_with_the_maker(House::fed_by(mode).await)).await;
+    }
+}
+
+async fn out_with_the_maker(house: House) {
+    let ann = house.owner("ann").await;
+    let max = house.member(&ann, "max", "admin").await;
+    let asked = json!({ "name": "Board", "permissions": ["positions:read", "vendors:read"] });
+    let (status, key) = house.post("/auth/v1/api-keys", &max.token, asked).await;
+    assert_eq!(status, 201, "{key}");
+    let key = text(&key["key"]);
+    let [positions, vendors] = ["positions", "vendors"].map(|noun| format!("company:{}:{noun}", ann.company));
+    let mut socket = house.socket().await;
+    socket.joined(&positions, json!({ "private": true }), &key).await;
+    socket.joined(&vendors, json!({ "private": true }), &key).await;
+    socket.joined("open", json!({}), &key).await;
+    let begun = Instant::now();
+    house.sql(&format!("update public.team_members set role = 'viewer' where user_id = '{}'", max.id)).await;
+    assert!(socket.closed(&positions).await.ends_with(&positions));
+    house.sql(&format!("update public.team_members set status = 'suspended' where user_id = '{}'", max.id)).await;
+    let mut closed = vec![];
+    while closed.len() < 2 {
+        let frame = socket.next().await;
+        match frame[3].as_str() {
+            Some("system") => assert!(text(&frame[4]["message"]).starts_with("Unauthorized"), "{frame}"),
+            Some("phx_close") => closed.push(text(&frame[2])),
+            _ => panic!("{frame}"),
+        }
+    }
+    assert!(begun.elapsed() < 2 * SOON, "{:?}", begun.elapsed());
+}
+
+/// Of customers there are many: what is written of them reaches the sockets of those who may not come in any more.
+#[tokio::test]
+async fn a_customer_who_may_not_come_in_any_more_is_out() {
+    let house = House::new().await;
+    let ann = house.owner("ann").await;
+    let policy = "create policy guests_hear on realtime.messages for select to guest using (realtime.topic() = 'news')";
+    house.sql(policy).await;
+    for set in ["portal_enabled = false", "status = 'blocked'", "archived_at = now()", "deleted_at = now()"] {
+        let (customer, session) = (uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
+        let company: uuid::Uuid = ann.company.parse().unwrap();
+        let token = format!("thp_{}", URL_SAFE_NO_PAD.encode([session.as_bytes().as_slice(), company.as_bytes(), &[7; 32]].concat()));
+        house
+            .sql(&format!(
+                "insert into public.customers (company_id, id, first_name, phone, portal_enabled) values ('{company}', '{customer}', 'Cleo', '+15550100', true);
+                 insert into auth.portal_sessions (company_id, id, customer_id, token_hash, opened_at, expires_at)
+                 values ('{company}', '{session}', '{customer}', encode(sha256('{token}'), 'hex'), now(), now() + interval '1 hour')"
+            ))
+            .await;
+        let mut socket = house.socket().await;
+        socket.joined("news", json!({ "private": true }), &token).await;
+        socket.joined("open", json!({}), &token).await;
+        // What does not concern that is nothing to ask anew for.
+        house.sql(&format!("update public.customers set first_name = 'Clea' where id = '{customer}'")).await;
+        socket.quiet().await;
+        house.sql(&format!("update public.customers set {set} where id = '{customer}'")).await;
+        let begun = Instant::now();
+        let mut closed = vec![];
+        while closed.len() < 2 {
+            let frame = socket.next().await;
+            match frame[3].as_str() {
+                Some("system") => assert!(text(&frame[4]["message"]).starts_with("Unauthorized"), "{set}: {frame}"),
+                Some("phx_close") => closed.push(text(&frame[2])),
+                _ => panic!("{set}: {frame}"),
+            }
+        }
+        assert!(begun.elapsed() < SOON, "{set}: {:?}", begun.elapsed());
+    }
+}
+
 #[tokio::test]
 async fn it_is_seen_by_a_query_where_the_change_feed_is_closed() {
     let house = House::with(|settings| settings.change_feed.mode = postgres::feed::FeedMode::Off).await;
@@ -175,6 +292,23 @@ async fn it_is_seen_by_a_query_where_the_change_feed_is_closed() {
     let board = format!("company:{}:board", ann.company);
     let mut socket = house.socket().await;
     socket.joined(&board, json!({ "private": true }), &dan.token).await;
+    // A role that is taken, too, and whoever was present there is so no more.
+    let positions = format!("company:{}:positions", ann.company);
+    let config = |key: &str| json!({ "private": true, "presence": { "key": key, "enabled": true } });
+    let mut anns = house.socket().await;
+    anns.joined(&positions, config("ann"), &ann.token).await;
+    anns.expect(&positions, "presence_state").await;
+    socket.joined(&positions, config("dan"), &dan.token).await;
+    socket.expect(&positions, "presence_state").await;
+    socket.say(&positions, "presence", json!({ "type": "presence", "event": "track", "payload": {} })).await;
+    socket.expect(&positions, "presence_diff").await;
+    socket.expect(&positions, "phx_reply").await;
+    assert!(anns.expect(&positions, "presence_diff").await["joins"].get("dan").is_some());
+    house.sql(&format!("update public.team_members set role = 'technician' where user_id = '{}'", dan.id)).await;
+    assert!(socket.closed(&positions).await.ends_with(&positions));
+    assert!(anns.expect(&positions, "presence_diff").await["leaves"].get("dan").is_some());
+    anns.broadcast(&positions, "after", json!({})).await;
+    socket.quiet().await;
     house.sql(&format!("update public.team_members set status = 'suspended' where user_id = '{}'", dan.id)).await;
     assert!(socket.closed(&board).await.starts_with("Unauthorized"));
 }

@@ -4,7 +4,7 @@ use postgres::feed::FeedMode;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::house::{House, Socket};
+use super::house::{BOTH, House, Socket, text};
 
 #[tokio::test]
 async fn a_broadcast_whose_data_stand_beside_its_event_is_told_as_it_came() {
@@ -117,4 +117,130 @@ async fn a_binding_that_cannot_be_meant_is_said_and_the_channel_stays() {
     let answer = socket.joined("rows", json!({ "postgres_changes": bindings }), &ann.token).await;
     assert_eq!((answer["postgres_changes"].as_array().unwrap().len(), &answer["postgres_changes"][0]["event"]), (1, &json!("truncate")));
     assert_eq!(socket.expect("rows", "system").await["status"], "ok");
+}
+
+#[tokio::test]
+async fn the_oldest_clients_hear_of_the_rows_that_their_topic_names() {
+    for mode in BOTH {
+        Box::pin(told_by_topic(House::fed_by(mode).await)).await;
+    }
+}
+
+/// Says something as the first clients did, without any config.
+fn said(topic: &str, event: &str, payload: &Value) -> Message {
+    Message::Text(json!({ "topic": topic, "event": event, "payload": payload, "ref": "1" }).to_string().into())
+}
+
+async fn told_by_topic(house: House) {
+    let (ann, bob) = (house.owner("ann").await, house.owner("bob").await);
+    let all = [("INSERT", Some("red")), ("INSERT", Some("a:b")), ("UPDATE", Some("a:b")), ("DELETE", None), ("INSERT", Some("end"))];
+    let some = [("INSERT", Some("a:b")), ("UPDATE", Some("a:b"))];
+    let topics = [
+        ("realtime:public:tags", &all[..]),
+        ("realtime:public:*", &all),
+        ("realtime:public", &all),
+        ("realtime:*", &all),
+        ("realtime:public:tags:name=eq.a:b 4", &some),
+    ];
+    for (number, (topic, expected)) in topics.into_iter().enumerate() {
+        let (mut anns, mut bobs) = (Socket::of_version_one(&house).await, Socket::of_version_one(&house).await);
+        for (socket, token) in [(&mut anns, &ann.token), (&mut bobs, &bob.token)] {
+            socket.say_raw(said(topic, "phx_join", &json!({ "user_token": token }))).await;
+            let answer = socket.next().await;
+            assert_eq!((&answer["event"], &answer["payload"]["status"], &answer["ref"]), (&json!("phx_reply"), &json!("ok"), &json!("1")));
+            let live = socket.next().await;
+            assert_eq!((&live["event"], &live["payload"]["message"]), (&json!("system"), &json!("Subscribed to PostgreSQL")), "{topic}");
+        }
+        house
+            .sql(&format!(
+                "insert into public.tags (company_id, name) values ('{0}', 'red {number}'), ('{0}', 'a:b {number}');
+                 update public.tags set color = '#ff0000' where company_id = '{0}' and name = 'a:b {number}';
+                 delete from public.tags where company_id = '{0}' and name = 'red {number}';
+                 insert into public.tags (company_id, name) values ('{0}', 'end {number}')",
+                ann.company
+            ))
+            .await;
+        let mut expected = expected.iter();
+        let mut next = expected.next();
+        while let Some((sort, name)) = next {
+            let frame = anns.next().await;
+            let change = &frame["payload"];
+            assert_eq!((&frame["topic"], &frame["event"], &frame["ref"]), (&json!(topic), &change["type"], &json!(null)), "{frame}");
+            // Of a whole schema there are changes of other tables, too.
+            if change["table"] == "tags" {
+                assert!(change["columns"].is_array() && change["commit_timestamp"].is_string() && change["schema"] == "public", "{frame}");
+                let told = (change["type"].as_str(), change["record"]["name"].as_str().map(str::to_owned));
+                assert_eq!(told, (Some(*sort), name.map(|name| format!("{name} {number}"))), "{topic}");
+                next = expected.next();
+            }
+        }
+        // Of the other company nobody hears.
+        bobs.say_raw(said("phoenix", "heartbeat", &json!({}))).await;
+        let mut frame = bobs.next().await;
+        while frame["topic"] != "phoenix" {
+            assert!(!frame.to_string().contains(&ann.company), "{topic}: {frame}");
+            frame = bobs.next().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_join_without_config_is_one_of_a_channel_where_its_topic_names_no_rows() {
+    let house = House::new().await;
+    let ann = house.owner("ann").await;
+    let (mut one, mut two) = (Socket::of_version_one(&house).await, house.socket().await);
+    for payload in [json!({}), json!(null), json!({ "access_token": ann.token })] {
+        one.say_raw(said("realtime:room", "phx_join", &payload)).await;
+        let mut answer = one.next().await;
+        // Joined again, the first is closed.
+        if answer["event"] == "phx_close" {
+            answer = one.next().await;
+        }
+        assert_eq!(answer["payload"], json!({ "status": "ok", "response": { "postgres_changes": [] } }));
+    }
+    two.joined("room", json!({}), "").await;
+    two.broadcast("room", "hi", json!(1)).await;
+    assert_eq!(one.next().await["payload"], json!({ "type": "broadcast", "event": "hi", "payload": 1 }));
+    // Rows that nobody has are said, and the channel stays.
+    one.say_raw(said("realtime:public:nothing", "phx_join", &json!({ "user_token": ann.token }))).await;
+    assert_eq!(one.next().await["payload"]["status"], "ok");
+    let frame = one.next().await;
+    assert_eq!((&frame["event"], &frame["payload"]["status"]), (&json!("system"), &json!("error")));
+    assert!(text(&frame["payload"]["message"]).contains("schema: public, table: nothing"), "{frame}");
+    // What is private is not joined so.
+    one.say_raw(said(&format!("realtime:company:{}:board", ann.company), "phx_join", &json!({ "user_token": ann.token }))).await;
+    assert_eq!(one.next().await["payload"]["response"]["reason"], "PrivateOnly: This channel has to be joined as a private one");
+}
+
+#[tokio::test]
+async fn private_is_read_in_every_writing_that_may_be_meant() {
+    let house = House::new().await;
+    let ann = house.owner("ann").await;
+    let board = format!("company:{}:board", ann.company);
+    let mut socket = house.socket().await;
+    for said in [json!(true), json!("true"), json!("True"), json!("1")] {
+        socket.joined(&board, json!({ "private": said }), &ann.token).await;
+        // A name that anybody may join is not joined as a public one, either.
+        let why = socket.not_joined("room", json!({ "private": said }), &ann.token).await;
+        assert!(why.starts_with("Unauthorized"), "{said}: {why}");
+    }
+    for said in [json!(1), json!("yes"), json!({})] {
+        let why = socket.not_joined("room", json!({ "private": said }), &ann.token).await;
+        assert_eq!(why, "InvalidJoinPayload: private is true or false", "{said}");
+    }
+    let mut stranger = house.socket().await;
+    stranger.joined("room", json!({ "private": "false" }), "").await;
+    let path = "/realtime/v1/api/broadcast";
+    for (said, status) in [("true", 403), ("1", 403), ("TRUE", 403), ("yes", 422), ("", 422)] {
+        let (answered, body) = house.post(&format!("{path}/room/events/secret?private={said}"), &ann.token, json!({})).await;
+        assert_eq!(answered, status, "{said}: {body}");
+    }
+    for (said, status) in [(json!("1"), 403), (json!("TRUE"), 403), (json!(1), 422), (json!("yes"), 422)] {
+        let sent = json!({ "messages": [{ "topic": "room", "event": "secret", "payload": {}, "private": said }] });
+        let (answered, body) = house.post(path, &ann.token, sent).await;
+        assert_eq!(answered, status, "{said}: {body}");
+    }
+    assert_eq!(house.post(&format!("{path}/room/events/open?private=0"), &ann.token, json!({})).await.0, 202);
+    assert_eq!(stranger.expect("room", "broadcast").await["event"], "open");
+    stranger.quiet().await;
 }
