@@ -137,7 +137,7 @@ async fn what_is_missing_for_dumps_is_told() {
     nowhere.serve().stop();
     let log = fs::read_to_string(nowhere.folder.path().join("log")).unwrap();
     assert!(log.contains("no dumps are made by themselves") && log.contains("backup.directory or backup.s3"), "{log}");
-    assert!(!nowhere.folder.path().join("data/backups").exists());
+    assert!(!nowhere.folder.path().join("data/backups").try_exists().unwrap());
 
     let mut machine = machine(&db, store.path(), "5");
     let programs = machine.folder.path().join("programs");
