@@ -51,6 +51,9 @@ pub struct BackupConfig {
     pub compression_level: i32,
     /// Parts that are read at a time by a restore.
     pub reads_at_once: usize,
+    /// Seconds between two dumps that servers make by themselves of the database of `database.url`; 0 makes none. They go to `directory`
+    /// or `s3`, one of which has to be set for that.
+    pub dump_interval_s: u64,
     /// Seconds that a dump of the database of `database.url` may take, and one count of it.
     pub dump_time_s: u64,
     /// Seconds that a restore may take, from the first byte to a database that answers.
@@ -109,6 +112,7 @@ impl Default for BackupConfig {
             part_bytes: 33_554_432,
             compression_level: 3,
             reads_at_once: 4,
+            dump_interval_s: 86_400,
             dump_time_s: 21_600,
             restore_time_s: 21_600,
             drill: true,
@@ -135,6 +139,11 @@ impl Default for S3Config {
 }
 
 impl BackupConfig {
+    /// Tells whether a place is named that is not the data folder, which each server has for itself.
+    pub fn has_place(&self) -> bool {
+        self.directory.is_some() || self.s3.endpoint.is_some()
+    }
+
     /// Returns for how many days at most a backup stays; nothing where none is made.
     pub fn kept_days(&self) -> Option<u32> {
         let (weeks, months) = (self.keep_weekly.saturating_mul(7), self.keep_monthly.saturating_mul(31));
@@ -167,6 +176,7 @@ impl BackupConfig {
             (!(65_536..=268_435_456).contains(&self.part_bytes), "part_bytes", "65536 to 268435456"),
             (!(1..=19).contains(&self.compression_level), "compression_level", "1 to 19"),
             (!(1..=64).contains(&self.reads_at_once), "reads_at_once", "1 to 64"),
+            (self.dump_interval_s != 0 && !(5..=2_678_400).contains(&self.dump_interval_s), "dump_interval_s", "0, or 5 to 2678400"),
             (!(10..=604_800).contains(&self.dump_time_s), "dump_time_s", "10 to 604800"),
             (!(10..=604_800).contains(&self.restore_time_s), "restore_time_s", "10 to 604800"),
             (!s3.endpoint.as_ref().is_none_or(is_url), "s3.endpoint", "an http or https URL"),

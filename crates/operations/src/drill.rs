@@ -20,9 +20,9 @@ use crate::vault::{Original, Vault, lock};
 use crate::{log_pieces, shipping};
 
 /// Held while a drill runs.
-const LOCK: &str = "drill.lock";
+pub(crate) const LOCK: &str = "drill.lock";
 /// What the folder of a copy begins with.
-const FOLDER: &str = "drill-";
+pub(crate) const FOLDER: &str = "drill-";
 /// How long the log up to the moment may take into the store.
 const LOG_PATIENCE: Duration = Duration::from_mins(10);
 const LOG_POLL: Duration = Duration::from_millis(250);
@@ -31,6 +31,8 @@ const SUM_TIME: Duration = Duration::from_hours(6);
 const STOP_TIME: Duration = Duration::from_mins(1);
 /// Tables that a report names.
 const NAMED_MAX: usize = 100;
+/// Reports that are looked at for one that went well.
+const LOOKED_MAX: usize = 100;
 
 /// How a drill went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,12 +54,15 @@ pub struct Drill {
     pub restore_ms: u64,
     /// Milliseconds from a commit to the store having it.
     pub log_ms: u64,
+    /// Why it could not be restored, if that is how it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 impl Drill {
     /// Tells whether the copy is the same.
     pub fn passed(&self) -> bool {
-        self.different.is_empty() && self.tables > 0
+        self.error.is_none() && self.different.is_empty() && self.tables > 0
     }
 }
 
@@ -99,6 +104,7 @@ async fn compare(vault: &Vault, wanted: &Wanted, options: ClusterOptions, there:
         files,
         restore_ms: milliseconds(took),
         log_ms: 0,
+        error: None,
     })
 }
 
@@ -119,7 +125,7 @@ pub(crate) async fn log_arrives(vault: &Vault, source: &str, original: &Original
 }
 
 /// Takes away what drills left, their PostgreSQL first.
-async fn remove_leftovers(data: &Path) -> Result<()> {
+pub(crate) async fn remove_leftovers(data: &Path) -> Result<()> {
     let failed = |error: std::io::Error| Error::new(Kind::Internal, "drill_failed", format!("The folder of a drill cannot go: {error}"));
     for entry in fs::read_dir(data).map_err(failed)?.flatten() {
         if entry.file_name().to_string_lossy().starts_with(FOLDER) && entry.path().is_dir() {
@@ -130,10 +136,30 @@ async fn remove_leftovers(data: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn keep(vault: &Vault, source: &str, report: &Drill) -> Result<()> {
+pub(crate) async fn keep(vault: &Vault, source: &str, report: &Drill) -> Result<()> {
     let name = format!("{source}/drills/{:015}", report.started_at.as_millisecond());
     let text = serde_json::to_vec(report).map_err(Error::internal)?;
     vault.store.put(&name, vault.key.sealer("drills")?.seal(&name, text)?).await
+}
+
+/// Returns when the newest drill of a source began that went well, of the last ones.
+pub(crate) async fn last_passed(vault: &Vault, source: &str) -> Result<Option<Timestamp>> {
+    let mut names: Vec<String> = vault.store.list(&format!("{source}/drills/")).await?.into_iter().map(|object| object.name).collect();
+    names.sort();
+    for name in names.iter().rev().take(LOOKED_MAX) {
+        match read(vault, name).await {
+            Ok(report) if report.passed() => return Ok(Some(report.started_at)),
+            Err(error) if error.code() == "backup_store_unavailable" => return Err(error),
+            // It failed, or another server's key sealed it.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(None)
+}
+
+async fn read(vault: &Vault, name: &str) -> Result<Drill> {
+    let text = vault.key.sealer("drills")?.open(name, vault.store.get(name).await?)?;
+    serde_json::from_slice(&text).map_err(Error::internal)
 }
 
 /// Returns the newest report of a cluster, or of all of them.
@@ -141,10 +167,9 @@ pub async fn last_drill(vault: &Vault, source: Option<&str>) -> Result<Option<Dr
     let objects = vault.store.list(&source.map(|source| format!("{source}/drills/")).unwrap_or_default()).await?;
     let name = |object: &crate::Object| Some((object.name.split_once("/drills/")?.1.to_owned(), object.name.clone()));
     let Some((_, newest)) = objects.iter().filter_map(name).max() else { return Ok(None) };
-    let text = vault.key.sealer("drills")?.open(&newest, vault.store.get(&newest).await?)?;
-    serde_json::from_slice(&text).map(Some).map_err(Error::internal)
+    read(vault, &newest).await.map(Some)
 }
 
-fn milliseconds(time: Duration) -> u64 {
+pub(crate) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -17,7 +17,7 @@ use tokio::task::spawn_blocking;
 
 use crate::copying::{self, PURPOSE, STATE};
 use crate::dump_rows::{Counting, Rows};
-use crate::manifest::{self, BackupKind, Manifest};
+use crate::manifest::{self, BackupKind, Catalog, Manifest};
 use crate::vault::Vault;
 use crate::{files, parts, retention};
 
@@ -60,13 +60,22 @@ impl Elsewhere {
 
 /// Makes a dump, then takes away what is not to be kept any longer.
 pub async fn create_dump(vault: &Vault, from: &Elsewhere) -> Result<Manifest> {
+    dump_if(vault, from, |_| true).await?.ok_or_else(|| Error::internal("no dump"))
+}
+
+/// Makes a dump if it still is due when nobody else makes one, as seen from the store.
+pub(crate) async fn dump_if(vault: &Vault, from: &Elsewhere, is_due: impl Fn(&Catalog) -> bool + Send) -> Result<Option<Manifest>> {
     let _turn = copying::turn(vault, &from.data).await?;
     let (turn_time, dump_time) = (Duration::from_secs(vault.config.turn_time_s), Duration::from_secs(vault.config.dump_time_s));
     let started_at = Timestamp::now();
     let snapshot = Snapshot::open(&from.login, from.root_certificate_file.as_deref(), turn_time, dump_time).await?;
     is_new_enough(from, snapshot.major).await?;
     let source = snapshot.source.clone();
-    for name in manifest::catalog(&vault.store, &vault.key, Some(&source)).await?.unfinished.values().flatten() {
+    let there = manifest::catalog(&vault.store, &vault.key, Some(&source)).await?;
+    if !is_due(&there) {
+        return Ok(None);
+    }
+    for name in there.unfinished.values().flatten() {
         vault.store.delete(name).await?;
     }
     let id = started_at.strftime("%Y%m%dT%H%M%S%3fZ").to_string();
@@ -112,7 +121,7 @@ pub async fn create_dump(vault: &Vault, from: &Elsewhere) -> Result<Manifest> {
     if let Err(error) = forget(vault, &manifest.source).await {
         tracing::warn!(code = error.code(), "backups that are too old could not be taken away: {}", error.message());
     }
-    Ok(manifest)
+    Ok(Some(manifest))
 }
 
 /// Counts the rows in a kept dump, and refuses where they are not those of its manifest.

@@ -3,6 +3,7 @@
 //! Invariant: what is due is decided by what the store has, so that a restart forgets nothing. What failed is told, counted and tried again,
 //! each time later up to an hour; the log is kept meanwhile.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use kernel::{Error, Result};
 use postgres::cluster::ClusterOptions;
 use postgres::sums;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::checkpoints::Checkpoint;
@@ -76,20 +77,25 @@ pub struct Keeper {
 
 /// When something that failed is tried again.
 #[derive(Default)]
-struct Patience {
+pub(crate) struct Patience {
     vain: u32,
     not_before: Option<Instant>,
 }
 
 impl Patience {
-    fn allows(&self) -> bool {
+    pub(crate) fn allows(&self) -> bool {
         self.not_before.is_none_or(|at| Instant::now() >= at)
     }
 
-    fn note(&mut self, succeeded: bool) {
+    pub(crate) fn note(&mut self, succeeded: bool) {
         self.vain = if succeeded { 0 } else { self.vain.saturating_add(1) };
         let pause = self.vain.checked_sub(1).map(|doubled| AGAIN.saturating_mul(2_u32.saturating_pow(doubled)).min(AGAIN_MAX));
         self.not_before = pause.map(|pause| Instant::now() + pause);
+    }
+
+    /// Has it tried again after a while although nothing failed.
+    pub(crate) fn pause(&mut self, pause: Duration) {
+        self.not_before = Some(Instant::now() + pause);
     }
 }
 
@@ -259,8 +265,9 @@ pub fn backup_entry(backup_type: &'static str, started_at: Timestamp, made: &Res
 pub fn drill_entry(started_at: Timestamp, practised: &Result<Drill>) -> Entry {
     let (filename, error, details) = match practised {
         Ok(report) => {
-            let different = (!report.passed()).then(|| format!("{} tables differ", report.different.len()));
-            (report.backup.clone(), different, serde_json::to_value(report).map_err(Error::internal).unwrap_or_default())
+            let different = || format!("{} tables differ", report.different.len());
+            let failed = (!report.passed()).then(|| report.error.clone().unwrap_or_else(different));
+            (report.backup.clone(), failed, serde_json::to_value(report).map_err(Error::internal).unwrap_or_default())
         }
         Err(error) => ("none".to_owned(), Some(error.message().to_owned()), json!({ "code": error.code() })),
     };
@@ -269,16 +276,32 @@ pub fn drill_entry(started_at: Timestamp, practised: &Result<Drill>) -> Entry {
 
 /// What the store had when it was looked at.
 #[derive(Clone, Copy)]
-struct Known {
-    first: Option<Timestamp>,
-    newest: Option<Timestamp>,
-    practised: Option<Timestamp>,
-    read_at: Instant,
+pub(crate) struct Known {
+    pub(crate) first: Option<Timestamp>,
+    pub(crate) newest: Option<Timestamp>,
+    pub(crate) practised: Option<Timestamp>,
+    pub(crate) read_at: Instant,
 }
 
 impl Known {
+    /// What is known of a store that has nothing, or cannot be read.
+    pub(crate) fn nothing() -> Self {
+        Self { first: None, newest: None, practised: None, read_at: Instant::now() }
+    }
+
+    /// Works, and says meanwhile how old the newest are: what hangs is not to look young.
+    pub(crate) async fn telling<T>(self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            match timeout(TICK, &mut work).await {
+                Ok(done) => return done,
+                Err(_still_works) => self.tell(),
+            }
+        }
+    }
+
     /// Says how old the newest are; what was never done is infinitely old.
-    fn tell(self) {
+    pub(crate) fn tell(self) {
         let age = |at: Option<Timestamp>| at.map_or(f64::INFINITY, |at| Timestamp::now().duration_since(at).as_secs_f64());
         metrics::gauge!("last_backup_age_seconds").set(age(self.newest));
         metrics::gauge!("last_drill_age_seconds").set(age(self.practised));
@@ -293,13 +316,21 @@ struct Due {
 
 /// Says what is due. A first backup is made soon after the start, a first drill on the first of its days after that.
 fn due(config: &BackupConfig, begun: Timestamp, now: Timestamp, known: Known) -> Due {
-    let first =
-        begun.checked_add(SignedDuration::from_secs(i64::try_from(config.first_after_s).unwrap_or(i64::MAX))).unwrap_or(Timestamp::MAX);
+    let first = after(begun, config.first_after_s);
     let backup = known.newest.map_or(Some(first), |newest| next(newest, &config.daily_at, None)).is_some_and(|at| now >= at);
+    Due { backup, drill: is_drill_due(config, now, known) }
+}
+
+/// Says whether a restore is to be practised.
+pub(crate) fn is_drill_due(config: &BackupConfig, now: Timestamp, known: Known) -> bool {
     let since = known.practised.or(known.first);
     let day = config::weekday(&config.drill_day);
-    let drill = config.drill && since.and_then(|since| next(since, &config.drill_at, day)).is_some_and(|at| now >= at);
-    Due { backup, drill }
+    config.drill && since.and_then(|since| next(since, &config.drill_at, day)).is_some_and(|at| now >= at)
+}
+
+/// Returns a moment some seconds later.
+pub(crate) fn after(moment: Timestamp, seconds: u64) -> Timestamp {
+    moment.checked_add(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))).unwrap_or(Timestamp::MAX)
 }
 
 /// Returns the next time of day after a moment, on this weekday if one is named.

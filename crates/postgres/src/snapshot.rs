@@ -15,6 +15,8 @@ use crate::{error, options};
 
 /// The lock that whoever dumps a database holds.
 const LOCK: i64 = 0x7468_6f72_6475_6d70;
+/// The lock that whoever practises a restore of a dump of it holds.
+const DRILL_LOCK: i64 = 0x7468_6f72_6472_696c;
 const TURN_POLL: Duration = Duration::from_millis(100);
 
 /// Tables of our own, and whether policies could hide rows from `app_owner`: not if one shows it all of them and none takes away.
@@ -41,6 +43,13 @@ const THINGS: &str = "select exists (select from pg_catalog.pg_namespace n
     or exists (select from pg_catalog.pg_class c where c.relnamespace = to_regnamespace('public'))
     or exists (select from pg_catalog.pg_proc p where p.pronamespace = to_regnamespace('public'))";
 
+/// The cluster's number and that of the database in it, and PostgreSQL's major version.
+const IDENTITY: &str = "select c.system_identifier::text || '-' || d.oid, current_setting('server_version_num')::int / 10000
+       from pg_control_system() c, pg_catalog.pg_database d where d.datname = current_database()";
+
+/// Roles that things in the database may belong or be granted to.
+const ROLES: &str = "select r.rolname::text from pg_catalog.pg_roles r where r.rolname !~ '^pg_' order by 1";
+
 /// A moment of a database that is held until this is dropped.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -61,10 +70,7 @@ impl Snapshot {
     /// Opens one. `turn_time` is how long it waits for another one to end, `statement_time` how long one count may take.
     pub async fn open(config: &Config, roots: Option<&Path>, turn_time: Duration, statement_time: Duration) -> Result<Self> {
         let client = connect(config, roots).await?;
-        let asked = "select c.system_identifier::text || '-' || d.oid, current_setting('server_version_num')::int / 10000
-                       from pg_control_system() c, pg_catalog.pg_database d where d.datname = current_database()";
-        let row = client.query_one(asked, &[]).await.map_err(refused)?;
-        let (source, major): (String, i32) = (row.try_get(0).map_err(refused)?, row.try_get(1).map_err(refused)?);
+        let (source, major) = identified(&client).await?;
         turn(&client, turn_time).await?;
         as_owner(&client).await?;
         client.batch_execute("begin isolation level repeatable read, read only").await.map_err(refused)?;
@@ -74,11 +80,11 @@ impl Snapshot {
         let row = client.query_one("select pg_export_snapshot()", &[]).await.map_err(refused)?;
         let name = row.try_get(0).map_err(refused)?;
         let (rows, of_extensions) = counted(&client, true).await?;
-        Ok(Self { client, name, source, major: u32::try_from(major).unwrap_or_default(), rows, of_extensions })
+        Ok(Self { client, name, source, major, rows, of_extensions })
     }
 
-    /// Ends it, and says whether it was there until now.
-    pub async fn end(self) -> Result<()> {
+    /// Ends it, and says whether it was there until now. The turn stays until this is dropped: whoever is next then finds the dump.
+    pub async fn end(&self) -> Result<()> {
         self.client.batch_execute("commit").await.map_err(refused)
     }
 }
@@ -134,6 +140,50 @@ async fn counted(client: &Client, whole: bool) -> Result<(BTreeMap<String, i64>,
         rows.insert(name, row.try_get(0).map_err(refused)?);
     }
     Ok((rows, of_extensions))
+}
+
+/// The right to practise with dumps of a database, until this is dropped.
+#[derive(Debug)]
+pub struct DrillTurn {
+    _client: Client,
+    /// Roles of the database's cluster.
+    pub roles: Vec<String>,
+}
+
+impl DrillTurn {
+    /// Takes it; refuses where somebody else practises.
+    pub async fn take(config: &Config, roots: Option<&Path>) -> Result<Self> {
+        let client = connect(config, roots).await?;
+        let row = client.query_one("select pg_try_advisory_lock($1)", &[&DRILL_LOCK]).await.map_err(refused)?;
+        if !row.try_get::<_, bool>(0).map_err(refused)? {
+            return Err(Error::new(Kind::Conflict, "drill_running", "Another drill of this database runs"));
+        }
+        let rows = client.query(ROLES, &[]).await.map_err(refused)?;
+        let roles = rows.iter().map(|row| row.try_get(0).map_err(refused)).collect::<Result<_>>()?;
+        Ok(Self { _client: client, roles })
+    }
+}
+
+/// Returns the cluster's number with that of the database in it, and PostgreSQL's major version.
+pub async fn identity(config: &Config, roots: Option<&Path>) -> Result<(String, u32)> {
+    identified(&connect(config, roots).await?).await
+}
+
+async fn identified(client: &Client) -> Result<(String, u32)> {
+    let row = client.query_one(IDENTITY, &[]).await.map_err(refused)?;
+    let (source, major): (String, i32) = (row.try_get(0).map_err(refused)?, row.try_get(1).map_err(refused)?);
+    Ok((source, u32::try_from(major).unwrap_or_default()))
+}
+
+/// Gives an empty cluster the roles that a dump names, without rights to log in.
+pub async fn make_roles(config: &Config, roles: &[String]) -> Result<()> {
+    let client = connect(config, None).await?;
+    let asked = "select format('create role %I nologin', r.name) from unnest($1::text[]) r(name)
+                  where not exists (select from pg_catalog.pg_roles p where p.rolname = r.name)";
+    for row in client.query(asked, &[&roles]).await.map_err(refused)? {
+        client.batch_execute(row.try_get(0).map_err(refused)?).await.map_err(refused)?;
+    }
+    Ok(())
 }
 
 /// Waits until nobody else dumps this database.

@@ -1,6 +1,7 @@
 //! Backups of this server: what they are made of, where they are written down, and what happens when the server stops.
 //!
-//! Invariant: only a private cluster is copied by itself; a database of somebody else is dumped when a command says so (docs/backups.md).
+//! Invariant: only a private cluster is copied; a database of somebody else is dumped, by itself where a place is named that is nobody's
+//! data folder (docs/backups.md).
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use kernel::{Error, Kind, Result, Secret};
-use operations::{BackupConfig, Checkpoint, Elsewhere, Entry, Journal, Keeper, Original, Vault};
+use operations::{BackupConfig, Checkpoint, DumpKeeper, Elsewhere, Entry, Journal, Keeper, Original, Vault};
 use postgres::cluster::Cluster;
 use postgres::migrate::{Migrator, Source};
 use postgres::{Config, Row, Sql};
@@ -19,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::backend::Backend;
 use crate::config::Settings;
 use crate::maintenance::ANCHOR_FILE;
-use crate::start::database;
+use crate::start::{StartError, database, variables};
 use crate::version;
 
 /// Recovery points that are kept at a time.
@@ -28,11 +29,14 @@ const POINTS_MAX: i64 = 100;
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Returns what a dump consists of, and how PostgreSQL's programs reach the database.
-pub(crate) fn elsewhere(settings: &Settings, login: Config, environment: Vec<(String, String)>) -> Elsewhere {
+pub(crate) fn elsewhere(settings: &Settings) -> Result<Elsewhere, StartError> {
+    let login = database::external_config(settings)?;
+    let url = settings.database.migrator_url.as_ref().or(settings.database.url.as_ref());
+    let environment = variables::of(settings, &login, url.map_or("", |url| url.expose().as_str()));
     let data = settings.data_directory.clone();
     let state = vec![("keys.json".to_owned(), settings.key_ring_file()), (ANCHOR_FILE.to_owned(), data.join(ANCHOR_FILE))];
     let (programs, roots) = (settings.database.programs_directory.clone(), settings.database.root_certificate_file.clone());
-    Elsewhere { login, root_certificate_file: roots, environment, programs, data, state, files: settings.blobs_directory() }
+    Ok(Elsewhere { login, root_certificate_file: roots, environment, programs, data, state, files: settings.blobs_directory() })
 }
 
 /// Returns what a backup of this server consists of.
@@ -46,6 +50,22 @@ pub(crate) fn original(settings: &Settings, login: Config, programs: PathBuf) ->
     Original { login, programs, state, files: settings.blobs_directory(), data }
 }
 
+/// Tells whether dumps are made by themselves, and says why not where something is missing for that.
+fn makes_dumps(settings: &Settings) -> bool {
+    if settings.backup.dump_interval_s == 0 {
+        return false;
+    }
+    let missing = if !settings.backup.has_place() {
+        "a place for them: backup.directory or backup.s3"
+    } else if settings.database.migrator_url.is_none() {
+        "MIGRATOR_URL with a member of app_owner"
+    } else {
+        return true;
+    };
+    tracing::warn!(missing, "no dumps are made by themselves; backup.dump_interval_s = 0 says that others make them");
+    false
+}
+
 /// Backups of a running server.
 pub(crate) struct Backups {
     vault: Vault,
@@ -55,9 +75,9 @@ pub(crate) struct Backups {
 }
 
 impl Backups {
-    /// Opens the store of a private cluster, if backups are on, and makes the recovery key if there is none.
+    /// Opens the store, if backups are on and there is one, and makes the recovery key if there is none.
     pub(crate) fn open(settings: &Settings, cluster: Option<&Cluster>) -> Result<Option<Self>> {
-        if !settings.backup.enabled || cluster.is_none() {
+        if !settings.backup.enabled || (cluster.is_none() && !makes_dumps(settings)) {
             return Ok(None);
         }
         let (vault, key_is_new) = Vault::open(&settings.backup, &settings.data_directory, true)?;
@@ -80,6 +100,23 @@ impl Backups {
             source: Arc::clone(&self.source),
         };
         tasks.spawn(keeper.run(stop.clone()));
+    }
+
+    /// Begins to make dumps of a database elsewhere.
+    pub(crate) fn begin_dumps(
+        &self,
+        settings: &Settings,
+        backend: &Backend,
+        (tasks, stop): (&TaskTracker, &CancellationToken),
+    ) -> Result<(), StartError> {
+        let keeper = DumpKeeper {
+            vault: self.vault.clone(),
+            from: elsewhere(settings)?,
+            options: database::cluster_options(settings, &settings.data_directory),
+            journal: Arc::new(Written(backend.clone())),
+        };
+        tasks.spawn(keeper.run(stop.clone()));
+        Ok(())
     }
 
     /// Returns the recovery key, if this start made it.

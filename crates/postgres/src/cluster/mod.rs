@@ -205,6 +205,11 @@ pub fn hand_over(os_user: &str, data_folder: &Path) -> Result<(), ClusterError> 
     Ok(())
 }
 
+/// Returns the newest major version of which the programs of a server are here: in the named folder, else where they are looked for.
+pub fn newest_major(named: Option<&Path>) -> Option<u32> {
+    programs::Programs::newest(named, std::env::var_os("PATH").as_deref()).map(|programs| programs.major)
+}
+
 /// Starts the cluster, or takes over the one that a killed server left; makes it first if there is none.
 pub async fn start(options: ClusterOptions) -> Result<Cluster, ClusterError> {
     let engine = Engine::prepare(options).await?;

@@ -7,9 +7,9 @@ use kernel::Secret;
 use postgres::migrate::{Bring, Origin, Source};
 
 use super::place::Place;
-use super::{CliError, psql, say};
+use super::{CliError, say};
 use crate::config::Settings;
-use crate::start::database;
+use crate::start::{database, variables};
 
 /// Bring a project with its rows and accounts from where it runs
 #[derive(Debug, Args)]
@@ -43,7 +43,7 @@ impl Import {
         let origin = Origin {
             login,
             dump_program: program.filter(|path| path.try_exists().unwrap_or(false)).unwrap_or_else(|| "pg_dump".into()),
-            dump_environment: psql::environment(settings, &config, from.expose()),
+            dump_environment: variables::of(settings, &config, from.expose()),
         };
         let place = Place::find(settings).await?;
         let result = Box::pin(import(&origin, &place, settings)).await;

@@ -11,6 +11,7 @@ mod prepare;
 mod report;
 mod state;
 pub(crate) mod switch;
+pub(crate) mod variables;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -211,8 +212,10 @@ fn back_up(
     (tasks, stop): (&TaskTracker, &CancellationToken),
 ) -> Result<Option<Backups>, StartError> {
     let backups = Backups::open(settings, cluster)?;
-    if let (Some(backups), Some(cluster)) = (&backups, cluster) {
-        backups.begin(settings, cluster, backend, (tasks, stop));
+    match (&backups, cluster) {
+        (Some(backups), Some(cluster)) => backups.begin(settings, cluster, backend, (tasks, stop)),
+        (Some(backups), None) => backups.begin_dumps(settings, backend, (tasks, stop))?,
+        (None, _) => {}
     }
     Ok(backups)
 }

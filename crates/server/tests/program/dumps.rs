@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const LOCK: i64 = 8_388_076_843_079_921_008;
 const PASSWORD: &str = "correct horse battery staple";
 
-fn url(config: &Config, database: &str) -> String {
+pub(crate) fn url(config: &Config, database: &str) -> String {
     let Host::Unix(socket) = &config.get_hosts()[0] else { panic!("a socket") };
     let socket = socket.to_str().unwrap().replace('/', "%2F");
     let (login, password) = (config.get_user().unwrap(), std::str::from_utf8(config.get_password().unwrap()).unwrap());
@@ -34,13 +34,13 @@ fn url(config: &Config, database: &str) -> String {
 }
 
 /// A machine with a data folder of its own, and a store that all of them see.
-struct Machine<'a> {
-    folder: TempDir,
-    settings: Vec<(&'a str, String)>,
+pub(crate) struct Machine<'a> {
+    pub(crate) folder: TempDir,
+    pub(crate) settings: Vec<(&'a str, String)>,
 }
 
 impl<'a> Machine<'a> {
-    fn new(store: &Path, server: String, migrator: String) -> Self {
+    pub(crate) fn new(store: &Path, server: String, migrator: String) -> Self {
         let store = store.to_str().unwrap().to_owned();
         let settings = vec![
             ("THORBIS_BACKUP__DIRECTORY", store),
@@ -51,7 +51,7 @@ impl<'a> Machine<'a> {
         Self { folder: folder(), settings }
     }
 
-    fn with(&self, name: &'a str, value: &str) -> Vec<(&'a str, String)> {
+    pub(crate) fn with(&self, name: &'a str, value: &str) -> Vec<(&'a str, String)> {
         let mut settings = self.settings.clone();
         settings.push((name, value.to_owned()));
         settings
@@ -63,11 +63,11 @@ impl<'a> Machine<'a> {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(&self.settings, arguments).output().unwrap()
     }
 
-    fn done(&self, arguments: &[&str]) -> String {
+    pub(crate) fn done(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
@@ -85,22 +85,22 @@ impl<'a> Machine<'a> {
         assert!(!secret, "{said}");
     }
 
-    fn serve(&self) -> Program {
+    pub(crate) fn serve(&self) -> Program {
         let settings: Vec<(&str, &str)> = self.settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
         Program::start_with(self.folder.path(), &settings)
     }
 
-    fn way(&self, program: &Program) -> std::sync::Arc<Way> {
+    pub(crate) fn way(&self, program: &Program) -> std::sync::Arc<Way> {
         Way::to(program, self.folder.path())
     }
 }
 
 /// How many complete backups are listed.
-fn listed(machine: &Machine<'_>) -> usize {
+pub(crate) fn listed(machine: &Machine<'_>) -> usize {
     machine.done(&["backup", "list"]).lines().filter(|line| line.contains("dump of database")).count()
 }
 
-async fn asked(request: reqwest::RequestBuilder, wanted: StatusCode) -> Value {
+pub(crate) async fn asked(request: reqwest::RequestBuilder, wanted: StatusCode) -> Value {
     let answer = request.send().await.unwrap();
     let (status, body) = (answer.status(), answer.text().await.unwrap());
     assert_eq!(status, wanted, "{body}");
@@ -163,7 +163,7 @@ async fn a_dump_is_restored_into_another_database_and_served() {
     let way = old.way(&program);
     let logs = asked(way.request(Method::GET, "backup_logs?select=backup_type,status,size_bytes"), StatusCode::OK).await;
     assert_eq!((&logs[0]["backup_type"], &logs[0]["status"]), (&json!("manual"), &json!("completed")), "{logs}");
-    old.refused(&old.settings, &["backup", "drill"], "backup_of_private_cluster_only");
+    old.refused(&old.settings, &["backup", "verify", "--deep"], "backup_of_private_cluster_only");
     old.refused(&old.settings, &["restore", "--to", "2026-01-01T00:00:00Z"], "backup_of_private_cluster_only");
     program.stop();
 
@@ -280,7 +280,7 @@ async fn what_is_not_whole_is_no_backup() {
 }
 
 /// The names of everything in the store.
-fn parts(folder: &Path) -> Vec<String> {
+pub(crate) fn parts(folder: &Path) -> Vec<String> {
     let (mut found, mut open) = (vec![], vec![folder.to_owned()]);
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

@@ -25,6 +25,8 @@ mod doctor;
 #[cfg(test)]
 mod dumps;
 #[cfg(test)]
+mod dumps_made;
+#[cfg(test)]
 mod edge;
 #[cfg(test)]
 mod examples;
