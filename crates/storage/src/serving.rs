@@ -213,6 +213,19 @@ mod tests {
     }
 
     #[test]
+    fn many_ranges_and_numbers_that_are_none_ask_for_the_whole() {
+        let many = format!("bytes={}", ["0-"; 1000].join(","));
+        for text in
+            [many.as_str(), "bytes=", "bytes=-", "bytes=--1", "bytes=a-b", "bytes=99999999999999999999-", "bytes=-99999999999999999999"]
+        {
+            assert_eq!(wanted(text, 10), None, "{text}");
+        }
+        // The largest numbers there are overflow nothing: from behind the end there is nothing, and of the last bytes no more than all.
+        assert_eq!(wanted("bytes=18446744073709551615-18446744073709551615", 10), Some(u64::MAX..u64::MAX));
+        assert_eq!(wanted("bytes=-18446744073709551615", 10), Some(0..10));
+    }
+
+    #[test]
     fn what_may_run_is_shut_in() {
         for harmful in [
             "text/html",

@@ -28,6 +28,8 @@ pub(super) const UPLOAD_DEFER_LENGTH: HeaderName = HeaderName::from_static("uplo
 pub(super) const UPLOAD_METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 pub(super) const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 const UPLOAD_CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
+/// Says that an upload is a part of another one, or is made of others.
+const UPLOAD_CONCAT: HeaderName = HeaderName::from_static("upload-concat");
 
 /// Letters of `Upload-Metadata`.
 const METADATA_MAX: usize = 8192;
@@ -45,6 +47,18 @@ pub(super) fn check_version(headers: &HeaderMap) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(Kind::Status(412), "tus_version_unsupported", "Tus-Resumable is 1.0.0 here"))
+}
+
+/// Refuses an upload that is to be put together from others: taken for one by itself it would become an object that nobody asked for.
+pub(super) fn check_extensions(headers: &HeaderMap) -> Result<()> {
+    if !headers.contains_key(UPLOAD_CONCAT) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::BadRequest,
+        "tus_concatenation_unsupported",
+        "Upload-Concat is not known here: Tus-Extension has no concatenation; send the file as one upload, without parallel uploads",
+    ))
 }
 
 /// Reads a header that is a number of bytes.
@@ -129,4 +143,31 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Opti
 
 pub(super) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(Kind::BadRequest, "tus_request_invalid", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn tus_uploads_are_put_together_from_no_others() {
+        let mut headers = HeaderMap::new();
+        assert!(check_extensions(&headers).is_ok());
+        for said in ["partial", "final;/upload/resumable/1 /upload/resumable/2", "", "anything"] {
+            headers.insert("upload-concat", HeaderValue::from_static(said));
+            let refused = check_extensions(&headers).unwrap_err();
+            assert_eq!((refused.status().as_u16(), refused.code()), (400, "tus_concatenation_unsupported"), "{said}");
+        }
+        // What cannot be read is no way around it.
+        headers.insert("upload-concat", HeaderValue::from_bytes(b"\xff").unwrap());
+        assert_eq!(check_extensions(&headers).unwrap_err().code(), "tus_concatenation_unsupported");
+    }
+
+    #[test]
+    fn tus_extensions_are_said_as_they_are() {
+        let there: Vec<_> = EXTENSIONS.split(',').collect();
+        assert_eq!(there, ["creation", "creation-with-upload", "creation-defer-length", "checksum", "expiration", "termination"]);
+    }
 }

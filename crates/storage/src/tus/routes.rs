@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::headers::{
     CHECKSUMS, Checksum, EXTENSIONS, TUS_COMPLETE, TUS_RESUMABLE, TUS_VERSION, UPLOAD_DEFER_LENGTH, UPLOAD_EXPIRES, UPLOAD_LENGTH,
-    UPLOAD_METADATA, UPLOAD_OFFSET, VERSION, check_version, checksum, invalid, is_deferred, number, text, upload,
+    UPLOAD_METADATA, UPLOAD_OFFSET, VERSION, check_extensions, check_version, checksum, invalid, is_deferred, number, text, upload,
 };
 use crate::parts::{self, Begun, Part, Protocol, Source, moved_on, no_such_upload};
 use crate::{Caller, Storage, failure};
@@ -104,6 +104,7 @@ async fn create(State(storage): State<Storage>, asker: Asker, extensions: Extens
 
 async fn creating((storage, server): (Storage, String), asker: Asker, headers: HeaderMap, body: Body) -> Result<Response> {
     check_version(&headers)?;
+    check_extensions(&headers)?;
     let length = number(&headers, &UPLOAD_LENGTH)?;
     if length.is_some() == is_deferred(&headers)? {
         return Err(invalid("Upload-Length says how many bytes will come, or Upload-Defer-Length: 1 that it will be said later"));
