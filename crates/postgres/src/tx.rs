@@ -145,7 +145,9 @@ impl Tx {
         noted.ended(ended.as_ref().map(|()| self.opened.company_id));
         ended?;
         let afterwards = std::mem::take(self.afterwards.get_mut().unwrap_or_else(PoisonError::into_inner));
-        afterwards.into_iter().for_each(|work| work());
+        for work in afterwards {
+            work();
+        }
         Ok(())
     }
 

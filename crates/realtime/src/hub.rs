@@ -27,6 +27,7 @@ pub(crate) struct MemberId(pub(crate) u64);
 
 /// What is known of it there.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is something that a join wishes by itself")]
 pub(crate) struct Member {
     pub(crate) outbox: Arc<Outbox>,
     /// The topic as its client has it, with the prefix.

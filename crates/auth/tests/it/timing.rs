@@ -1,17 +1,21 @@
 //! How long an answer takes tells nothing: whether an address has an account, and where its password was hashed.
 //!
-//! Invariant: what is compared is asked for in turns, so that whatever else the machine does falls on all of it.
+//! Invariant: what is compared is asked for in turns, so that whatever else the machine does falls on all of it. A few samples show that each
+//! answer waits for its step; only many are compared by their means.
 
 use std::time::Instant;
 
 use auth::AuthConfig;
-use auth::config::{LimitsConfig, OneTimeConfig};
+use auth::config::{LimitsConfig, OneTimeConfig, PasswordConfig};
 use serde_json::json;
 
 use crate::server::{PASSWORD, Server};
 
-/// Beyond it two means differ by more than chance: about once in a hundred thousand times it is chance all the same.
+/// Beyond it two means of `COMPARED_MIN` samples and more differ by more than chance: about once in a hundred thousand times it is chance all
+/// the same.
 const T_MAX: f64 = 4.5;
+/// Of fewer samples the variance itself is a guess, and Welch's t goes beyond any limit by chance.
+const COMPARED_MIN: u32 = 100;
 
 /// Mean and variance of the mean.
 fn mean(samples: &[f64]) -> (f64, f64) {
@@ -58,9 +62,15 @@ async fn in_turns<const SORTS: usize>(ask: impl AsyncFn(usize, u32)) -> [Vec<f64
     took
 }
 
-/// Compares each sort with the first one.
-fn compare(names: &[&str], took: &[Vec<f64>]) {
+/// Shows that every answer waited for the first of its steps at least, and compares each sort with the first one if there are enough samples.
+fn compare(names: &[&str], step_ms: u32, took: &[Vec<f64>]) {
     let (unknown, samples) = (&took[0], samples());
+    for (name, took) in names.iter().zip(took) {
+        assert!(took.iter().all(|took| *took >= f64::from(step_ms)), "{name}, in steps of {step_ms} ms: {took:?}");
+    }
+    if samples < COMPARED_MIN {
+        return;
+    }
     for (name, known) in names.iter().zip(took).skip(1) {
         let t = welch(known, unknown);
         let (known, unknown) = (mean(known).0, mean(unknown).0);
@@ -92,7 +102,7 @@ async fn an_unknown_address_and_a_wrong_password_differ_by_chance_alone() {
     };
     let took = in_turns::<4>(ask).await;
     let names = ["unknown address", "wrong password", "wrong password with a hash of bcrypt", "wrong password with a hash of Firebase"];
-    compare(&names, &took);
+    compare(&names, PasswordConfig::default().refusal_step_ms, &took);
 }
 
 /// A server on which messages may be asked for as often as is measured.
@@ -112,7 +122,8 @@ async fn a_sign_up_with_an_address_that_has_an_account_and_one_with_none_differ_
         let made = server.post("/signup", json!({ "email": email, "password": "another long password" })).await.ok();
         assert!(made["id"].is_string() && made.get("access_token").is_none(), "{made}");
     };
-    compare(&["sign-up of an unknown address", "of a known one"], &in_turns::<2>(ask).await);
+    let step_ms = PasswordConfig::default().refusal_step_ms;
+    compare(&["sign-up of an unknown address", "of a known one"], step_ms, &in_turns::<2>(ask).await);
 }
 
 #[tokio::test]
@@ -124,5 +135,6 @@ async fn a_code_for_an_address_that_has_an_account_and_for_one_with_none_differ_
         let email = if sort == 0 { format!("new{round}@example.com") } else { "ann@example.com".to_owned() };
         assert_eq!(server.post("/otp", json!({ "email": email })).await.ok(), json!({}));
     };
-    compare(&["a code for an unknown address", "for a known one"], &in_turns::<2>(ask).await);
+    let step_ms = OneTimeConfig::default().answer_step_ms;
+    compare(&["a code for an unknown address", "for a known one"], step_ms, &in_turns::<2>(ask).await);
 }
