@@ -144,3 +144,19 @@ fn variables(config: &Config) -> Vec<(String, String)> {
     .map(|(name, value)| (name.to_owned(), value))
     .into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_programs_that_are_new_enough_says_so() {
+        let empty = tempfile::tempdir().unwrap();
+        let refused = can_practise(None, 99).unwrap_err();
+        assert_eq!((refused.code(), refused.kind()), ("drill_impossible", Kind::Unprocessable));
+        assert_eq!(can_practise(Some(empty.path()), 99).unwrap_err().code(), "drill_impossible");
+        // A folder that was named for other programs stands in nobody's way.
+        assert_eq!(can_practise(Some(empty.path()), 13).unwrap(), None);
+        assert_eq!(can_practise(None, 13).unwrap(), None);
+    }
+}

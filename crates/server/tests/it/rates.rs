@@ -82,6 +82,11 @@ impl Counting {
         self.server.keys().service().token.expose().clone()
     }
 
+    /// The key that everybody has.
+    pub(crate) fn anon(&self) -> String {
+        self.server.keys().anon().token.expose().clone()
+    }
+
     pub(crate) fn request(&self, method: &str, path: &str, token: &str) -> RequestBuilder {
         let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.address));
         let request = request.header("content-type", "application/json");

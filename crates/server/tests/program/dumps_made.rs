@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use testkit::object_store::{self, ObjectStore};
 use testkit::Db;
 
 use crate::dumps::{Machine, asked, listed, parts, url};
@@ -154,4 +155,35 @@ async fn what_is_missing_for_dumps_is_told() {
     let age = text.lines().find_map(|line| line.strip_prefix("last_backup_age_seconds")).unwrap().trim();
     assert!(age.parse::<f64>().unwrap().is_infinite(), "{age}");
     program.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dumps_go_to_a_store_that_speaks_s3() {
+    let (db, attic) = (Db::new().await, ObjectStore::start().await);
+    let mut machine = machine(&db, Path::new("/nowhere"), "5");
+    machine.settings.retain(|(name, _)| *name != "THORBIS_BACKUP__DIRECTORY");
+    let store = [
+        ("THORBIS_BACKUP__S3__ENDPOINT", attic.address()),
+        ("THORBIS_BACKUP__S3__REGION", "auto"),
+        ("THORBIS_BACKUP__S3__BUCKET", object_store::BUCKET),
+        ("THORBIS_BACKUP__S3__PATH_STYLE", "true"),
+        ("THORBIS_BACKUP__S3__ACCESS_KEY", object_store::ACCESS_KEY),
+        ("THORBIS_BACKUP__S3__SECRET_KEY", object_store::SECRET_KEY),
+        ("THORBIS_BACKUP__S3__TRIES", "1"),
+    ];
+    machine.settings.extend(store.map(|(name, value)| (name, value.to_owned())));
+    let program = machine.serve();
+    let way = machine.way(&program);
+    written(&way, "backup_type=eq.automated&status=eq.completed", 1).await;
+    assert!(attic.names().iter().any(|name| name.contains("dump.000000")), "{:?}", attic.names());
+    attic.shut(true);
+    let failed = written(&way, "backup_type=eq.automated&status=eq.failed", 1).await;
+    assert_eq!(failed[0]["details"]["code"], json!("backup_store_unavailable"), "{failed:?}");
+    let before = written(&way, "backup_type=eq.automated&status=eq.completed", 1).await.len();
+    attic.shut(false);
+    written(&way, "backup_type=eq.automated&status=eq.completed", before + 1).await;
+    program.stop();
+    machine.done(&["backup", "verify"]);
+    let practised = machine.done(&["backup", "drill"]);
+    assert!(practised.contains("as they were counted"), "{practised}");
 }

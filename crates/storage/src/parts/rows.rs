@@ -8,6 +8,7 @@ use postgres::{Row, Sql};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::taking::uploads_too_large;
 use super::{Begin, Begun, Part, Protocol, Unfinished, moved_on, no_such_upload};
 use crate::objects::value;
 use crate::{Caller, Place, Storage, Upload};
@@ -120,8 +121,12 @@ impl Storage {
         add.text("::text, ").bind(part.key.as_str()).text("::text)");
         tx.execute(add).await?;
         let mut count = Sql::new("update app.part_uploads u set received = u.received + ");
-        count.bind(bytes.saturating_sub(gone_bytes)).text("::bigint where u.id = ").bind(begun.id).text("::uuid");
-        tx.execute(count).await?;
+        count.bind(bytes.saturating_sub(gone_bytes)).text("::bigint where u.id = ").bind(begun.id).text("::uuid returning u.received");
+        let received: i64 = tx.query_opt(count).await?.ok_or_else(no_such_upload).and_then(|row| value(&row, "received"))?;
+        // Several parts come at once, each of which found room when it began.
+        if begun.others_bytes.saturating_add(u64::try_from(received).unwrap_or(0)) > self.config().parts.open_bytes_max {
+            return Err(uploads_too_large());
+        }
         tx.commit().await?;
         if let Some(key) = gone_key {
             self.abandon(&key.parse()?).await;

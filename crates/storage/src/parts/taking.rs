@@ -108,12 +108,8 @@ impl Storage {
         if bytes_max == 0 {
             return Err(failure::too_large());
         }
-        let config = &self.config().parts;
-        if begun.parts >= config.count_max {
-            let message = format!("An upload has at most {} parts; send larger ones", config.count_max);
-            return Err(Error::new(Kind::BadRequest, "upload_parts_too_many", message));
-        }
-        if begun.others_bytes.saturating_add(begun.received) > config.open_bytes_max {
+        self.has_place(begun)?;
+        if begun.others_bytes.saturating_add(begun.received) > self.config().parts.open_bytes_max {
             return Err(uploads_too_large());
         }
         let key = self.intend_part(begun).await?;
@@ -133,20 +129,27 @@ impl Storage {
 }
 
 impl Storage {
-    /// Refuses more bytes than somebody's unfinished uploads may have together, before any of them is read.
-    pub(crate) fn has_room(&self, begun: &Begun, bytes: u64) -> Result<()> {
-        if begun.others_bytes.saturating_add(begun.received).saturating_add(bytes) > self.config().parts.open_bytes_max {
-            return Err(uploads_too_large());
+    /// Refuses a part before any of it is read: beside as many others as there may be, or with more bytes than somebody's unfinished uploads
+    /// may have together. `replaced` are the bytes of the one whose place it takes.
+    pub(crate) fn has_room(&self, begun: &Begun, replaced: Option<u64>, bytes: u64) -> Result<()> {
+        if replaced.is_none() {
+            self.has_place(begun)?;
         }
-        Ok(())
+        let kept = begun.others_bytes.saturating_add(begun.received).saturating_sub(replaced.unwrap_or(0));
+        if kept.saturating_add(bytes) > self.config().parts.open_bytes_max { Err(uploads_too_large()) } else { Ok(()) }
+    }
+
+    fn has_place(&self, begun: &Begun) -> Result<()> {
+        let count_max = self.config().parts.count_max;
+        if begun.parts < count_max {
+            return Ok(());
+        }
+        let message = format!("An upload has at most {count_max} parts; send larger ones");
+        Err(Error::new(Kind::BadRequest, "upload_parts_too_many", message))
     }
 
     /// Puts one part whole, or nothing of it. Returns its blob and its bytes.
     pub(crate) async fn put_part(&self, begun: &Begun, content: BlobStream, bytes_max: u64) -> Result<(BlobKey, u64)> {
-        let config = &self.config().parts;
-        if begun.parts > config.count_max || begun.others_bytes.saturating_add(begun.received) > config.open_bytes_max {
-            return Err(uploads_too_large());
-        }
         let key = self.intend_part(begun).await?;
         match self.blobs().put(&key, content, bytes_max).await {
             Ok(info) => Ok((key, info.bytes)),
@@ -158,7 +161,7 @@ impl Storage {
     }
 }
 
-fn uploads_too_large() -> Error {
+pub(super) fn uploads_too_large() -> Error {
     Error::new(Kind::Status(507), "uploads_too_large", "Bring the uploads to an end that were begun, or take them back")
 }
 

@@ -39,7 +39,9 @@ pub(super) async fn take(request: &Request, body: Body) -> Result<Response> {
         return take_copy(request, number).await;
     }
     let begun = begun(request).await?;
-    let part = put(request, &begun, number, request.content(body)).await?;
+    let wanted = request.length()?.ok_or_else(|| Error::new(Kind::Status(411), "MissingContentLength", "A part says how long it is"))?;
+    make_room(request, &begun, number, wanted).await?;
+    let part = put(request, &begun, number, (request.content(body), wanted)).await?;
     let mut response = empty(StatusCode::OK);
     let etag = HeaderValue::try_from(format!("\"{}\"", part.etag)).map_err(Error::internal)?;
     response.headers_mut().insert(header::ETAG, etag);
@@ -53,28 +55,33 @@ async fn take_copy(request: &Request, number: u64) -> Result<Response> {
     let object = request.source(&source).await?;
     check_source(request, &object)?;
     let range = request.header("x-amz-copy-source-range").map(|said| range_of(said, object.size)).transpose()?;
-    // What has no room is not read at all: neither beside what else is unfinished nor in the company's quota. The part whose place it takes makes room for it.
     let wanted = range.as_ref().map_or(object.size, |range| range.end.saturating_sub(range.start));
-    request.storage.has_room(&begun, wanted)?;
-    let there = request.storage.parts_of(begun.id, number.checked_sub(1), 1).await?;
-    let replaced = there.first().filter(|part| part.position == number).map_or(0, |part| part.bytes);
-    let mut upload = begun.upload.clone();
-    upload.length = Some(begun.received.saturating_add(wanted).saturating_sub(replaced));
-    request.settle(&mut upload).await?;
+    make_room(request, &begun, number, wanted).await?;
     let opened = request.storage.open_found(object, range).await?;
-    let part = put(request, &begun, number, opened.content.boxed()).await?;
+    let part = put(request, &begun, number, (opened.content.boxed(), wanted)).await?;
     let document = Xml::document("CopyPartResult", |xml| {
         xml.text("LastModified", part.created_at.to_string()).text("ETag", format!("\"{}\"", part.etag));
     });
     source.named(document.answer())
 }
 
-/// Puts a part, in the place of the one of its number.
-async fn put(request: &Request, begun: &Begun, number: u64, content: BlobStream) -> Result<Part> {
+/// Refuses a part that has no room before any of it is read: neither beside what else is unfinished, nor in the company's quota and its bucket.
+/// The part whose place it takes makes room for it.
+async fn make_room(request: &Request, begun: &Begun, number: u64, wanted: u64) -> Result<()> {
+    let there = request.storage.parts_of(begun.id, number.checked_sub(1), 1).await?;
+    let replaced = there.first().filter(|part| part.position == number).map(|part| part.bytes);
+    request.storage.has_room(begun, replaced, wanted)?;
+    let mut upload = begun.upload.clone();
+    upload.length = Some(begun.received.saturating_sub(replaced.unwrap_or(0)).saturating_add(wanted));
+    request.settle(&mut upload).await
+}
+
+/// Puts a part of at most so many bytes, in the place of the one of its number.
+async fn put(request: &Request, begun: &Begun, number: u64, (content, bytes_max): (BlobStream, u64)) -> Result<Part> {
     let sum = Arc::new(Mutex::new(Sum::md5()));
     let passing = Arc::clone(&sum);
     let content = content.inspect_ok(move |piece| passing.lock().unwrap_or_else(PoisonError::into_inner).update(piece)).boxed();
-    let (key, bytes) = request.storage.put_part(begun, content, request.storage.config().object_bytes_max).await?;
+    let (key, bytes) = request.storage.put_part(begun, content, bytes_max).await?;
     let sum = std::mem::replace(&mut *sum.lock().unwrap_or_else(PoisonError::into_inner), Sum::md5());
     let part = Part { position: number, bytes, etag: hex(&sum.finish()), key, created_at: request.storage.now() };
     if let Err(error) = request.storage.replace_part(begun, &part).await {

@@ -6,6 +6,7 @@ mod companies;
 mod content;
 mod guests;
 mod in_a_store;
+mod in_parts;
 mod lives;
 mod objects;
 mod policies;
