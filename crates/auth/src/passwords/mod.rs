@@ -5,15 +5,15 @@
 
 mod choice;
 mod imported;
+mod memory;
 mod turns;
 
 use std::num::NonZero;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use argon2::password_hash::rand_core::OsRng;
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::Params;
+use argon2::password_hash::PasswordHash;
 pub(crate) use choice::CharacterClass;
 use kernel::{Error, Result, Secret};
 use thread_priority::ThreadPriority;
@@ -21,6 +21,7 @@ use thread_priority::unix::{NormalThreadSchedulePolicy, ThreadSchedulePolicy, se
 use tokio::sync::oneshot;
 
 use crate::config::PasswordConfig;
+use memory::Memory;
 pub(crate) use turns::Place;
 use turns::Turns;
 
@@ -53,7 +54,7 @@ impl Passwords {
         let workers = if config.workers == 0 { cores.saturating_sub(1).max(1) } else { config.workers };
         choice::check_file(&config)?;
         let begun = Instant::now();
-        let dummy = hash_now(&config, b"nobody has this password")?;
+        let dummy = Memory::default().hash(params(&config)?, b"nobody has this password")?;
         let come_back_max = Duration::from_secs(u64::from(config.come_back_seconds_max));
         let turns = Arc::new(Turns::new(workers, config.queue_max, come_back_max, begun.elapsed()));
         Ok(Self(Arc::new(Pool { config, turns, dummy })))
@@ -90,7 +91,7 @@ impl Passwords {
     pub(crate) async fn hash(&self, password: Secret<String>) -> Result<String> {
         self.work(self.place()?, move |pool| {
             choice::check_leaked(&pool.config, password.expose())?;
-            hash_now(&pool.config, password.expose().as_bytes())
+            hash_now(pool, password.expose().as_bytes())
         })
         .await
     }
@@ -140,14 +141,12 @@ fn step_back() {
     }
 }
 
-fn hasher(config: &PasswordConfig) -> Result<Argon2<'static>> {
-    let params = Params::new(config.memory_kib, config.iterations, config.lanes, None);
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params.map_err(Error::internal)?))
+fn params(config: &PasswordConfig) -> Result<Params> {
+    Params::new(config.memory_kib, config.iterations, config.lanes, None).map_err(Error::internal)
 }
 
-fn hash_now(config: &PasswordConfig, password: &[u8]) -> Result<String> {
-    let salt = SaltString::generate(&mut OsRng);
-    Ok(hasher(config)?.hash_password(password, &salt).map_err(Error::internal)?.to_string())
+fn hash_now(pool: &Pool, password: &[u8]) -> Result<String> {
+    pool.turns.memory.hash(params(&pool.config)?, password)
 }
 
 fn verify_now(pool: &Pool, password: &Secret<String>, hash: Option<&str>) -> Result<Outcome> {
@@ -155,11 +154,7 @@ fn verify_now(pool: &Pool, password: &Secret<String>, hash: Option<&str>) -> Res
     // Longer ones were never taken, and are not worth more work than others.
     let compared = bytes.get(..pool.config.bytes_max).unwrap_or(bytes);
     if let Some(fits) = hash.and_then(|hash| imported::verify(&pool.config, compared, hash)) {
-        return if fits && compared.len() == bytes.len() {
-            hash_now(&pool.config, bytes).map(Outcome::Outdated)
-        } else {
-            Ok(Outcome::Wrong)
-        };
+        return if fits && compared.len() == bytes.len() { hash_now(pool, bytes).map(Outcome::Outdated) } else { Ok(Outcome::Wrong) };
     }
     // An account that was brought without a password, or with a hash that is not known here or costs too much.
     let parsed = hash.and_then(|hash| PasswordHash::new(hash).ok()).filter(|hash| imported::is_bearable(&pool.config, hash));
@@ -168,23 +163,24 @@ fn verify_now(pool: &Pool, password: &Secret<String>, hash: Option<&str>) -> Res
         Some(parsed) => parsed,
         None => PasswordHash::new(&pool.dummy).map_err(Error::internal)?,
     };
-    let fits = Argon2::default().verify_password(compared, &parsed).is_ok();
+    let fits = pool.turns.memory.fits(compared, &parsed);
     if !(fits && known && compared.len() == bytes.len()) {
         return Ok(Outcome::Wrong);
     }
-    let wanted = hasher(&pool.config)?;
-    let same = Params::try_from(&parsed).is_ok_and(|params| {
-        let wanted = wanted.params();
-        (params.m_cost(), params.t_cost(), params.p_cost()) == (wanted.m_cost(), wanted.t_cost(), wanted.p_cost())
-    });
+    let wanted = params(&pool.config)?;
+    let same = Params::try_from(&parsed)
+        .is_ok_and(|params| (params.m_cost(), params.t_cost(), params.p_cost()) == (wanted.m_cost(), wanted.t_cost(), wanted.p_cost()));
     if same && parsed.algorithm == argon2::ARGON2ID_IDENT {
         return Ok(Outcome::Right);
     }
-    hash_now(&pool.config, bytes).map(Outcome::Outdated)
+    hash_now(pool, bytes).map(Outcome::Outdated)
 }
 
 #[cfg(test)]
 mod tests {
+    use argon2::password_hash::rand_core::OsRng;
+    use argon2::password_hash::{PasswordHasher as _, SaltString};
+    use argon2::{Algorithm, Argon2, Version};
     use serde_json::json;
     use thread_priority::unix::thread_schedule_policy;
 

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use kernel::{Error, Kind, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::memory::Memory;
+
 /// A quarter of what a hash took counts for the next guess, so that one that was interrupted does not count for all.
 const WEIGHT: u32 = 4;
 
@@ -22,6 +24,8 @@ pub(super) struct Turns {
     taken: AtomicUsize,
     come_back_max: Duration,
     pace: Mutex<Pace>,
+    /// Theirs, as long as there is one who has a place.
+    pub(super) memory: Memory,
 }
 
 struct Pace {
@@ -45,6 +49,7 @@ impl Turns {
             taken: AtomicUsize::new(0),
             come_back_max,
             pace: Mutex::new(Pace { hash, last: Instant::now() }),
+            memory: Memory::default(),
         }
     }
 
@@ -95,7 +100,9 @@ impl Turns {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::AcqRel);
+        if self.0.taken.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.memory.give_back();
+        }
     }
 }
 

@@ -39,8 +39,8 @@ async fn a_task_is_told_of_after_its_commit_though_another_is_put_in_before() {
     // Nothing is found by looking.
     let shop = Shop::with(QueueConfig { poll_interval_ms: 60_000, bell_interval_ms: 1, ..QueueConfig::default() }).await;
     let (late, other) = (shop.company("late").await, shop.company("other").await);
-    let (worker, stop) = (shop.worker(), CancellationToken::new());
-    let (told, done) = (stop.clone(), async {
+    let (worker, ending) = (shop.worker(), CancellationToken::new());
+    let (told, done) = (ending.clone(), async {
         // The worker looks once at its start.
         shop.put(order("first", "gate")).await;
         shop.seen.began().await;
@@ -50,7 +50,7 @@ async fn a_task_is_told_of_after_its_commit_though_another_is_put_in_before() {
         shop.seen.began().await;
         tx.commit().await.unwrap();
         let came = tokio::time::timeout(Duration::from_secs(20), shop.seen.began()).await;
-        stop.cancel();
+        ending.cancel();
         came.expect("it is told of when it is there");
     });
     tokio::join!(worker.run(told), done);

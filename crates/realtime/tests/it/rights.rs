@@ -80,10 +80,11 @@ async fn who_is_no_member_any_more_or_signed_out_hears_nothing() {
         let node = Node::start(&db, FeedMode::Stream, |_| ()).await;
         let mut onlooker = node.live(node.user(&ann), vec![(1, wanted("tags"))]).await;
         client.batch_execute(&format!("{what} '{ann}'")).await.unwrap();
+        // By the feed, and not when what was answered before is asked anew: `rights_kept_s` is five minutes.
         let begun = Instant::now();
         let (Said::Ended(said), _) = onlooker.next().await else { panic!("{what}") };
         assert!(said.contains(why), "{said}");
-        assert!(begun.elapsed() < Duration::from_secs(1), "{what}: {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_mins(1), "{what}: {:?}", begun.elapsed());
     }
 }
 

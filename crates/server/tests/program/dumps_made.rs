@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use testkit::object_store::{self, ObjectStore};
 use testkit::Db;
+use testkit::object_store::{self, ObjectStore};
 
 use crate::dumps::{Machine, asked, listed, parts, url};
 use crate::process::{Program, Way, folder};

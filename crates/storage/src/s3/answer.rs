@@ -79,6 +79,7 @@ fn code(error: &Error) -> (&str, StatusCode) {
     let status = error.status();
     match (error.code(), status.as_u16()) {
         ("upload_locked", _) => ("OperationAborted", StatusCode::CONFLICT),
+        ("quota_exceeded" | "uploads_too_large", _) => ("QuotaExceeded", status),
         (code, _) if code.starts_with(|first: char| first.is_ascii_uppercase()) && !code.starts_with("PGRST") && !code.contains('_') => {
             (code, status)
         }

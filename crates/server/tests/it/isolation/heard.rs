@@ -241,9 +241,10 @@ impl Proof {
                 let is_declared = reads.keys().any(|(name, _)| *name == table.name);
                 if listener.name == "the service in A" {
                     assert!(heard.is_superset(&own), "{what}");
-                } else if is_guest(listener) || is_member && is_declared && scope.is_none() {
-                    assert_eq!(heard, BTreeSet::new(), "{what}");
-                } else if BOUND.contains(&table.name.as_str()) && !table.is_whole {
+                } else if is_guest(listener)
+                    || is_member && is_declared && scope.is_none()
+                    || BOUND.contains(&table.name.as_str()) && !table.is_whole
+                {
                     assert_eq!(heard, BTreeSet::new(), "{what}");
                 } else if scope.is_some_and(|is_all| *is_all) {
                     assert_eq!(heard, own, "{what}");
