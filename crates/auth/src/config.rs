@@ -152,7 +152,7 @@ pub struct PasswordConfig {
     pub iterations: u32,
     /// Lanes of one argon2id hash.
     pub lanes: u32,
-    /// How many hashes are made at once; 0 means one less than there are cores.
+    /// How many hashes are made at once; 0 means a quarter of the cores, at least one: each takes the memory's bandwidth from whatever else runs.
     pub workers: usize,
     /// How many may wait for their turn before others are told to come back.
     pub queue_max: usize,

@@ -51,7 +51,7 @@ impl Passwords {
     /// Sets up the workers. Makes one hash, so it takes the time of one.
     pub(crate) fn new(config: PasswordConfig) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let workers = if config.workers == 0 { cores.saturating_sub(1).max(1) } else { config.workers };
+        let workers = if config.workers == 0 { (cores / 4).max(1) } else { config.workers };
         choice::check_file(&config)?;
         let begun = Instant::now();
         let dummy = Memory::default().hash(params(&config)?, b"nobody has this password")?;
