@@ -29,7 +29,7 @@ impl<'a> Program<'a> {
         let address = CreateMultipartUpload::new(&self.bucket, Some(&self.credentials), key).sign(SIGNED);
         let answer = self.shop.server.client.post(address).send().await.unwrap();
         assert_eq!(answer.status(), 200);
-        CreateMultipartUpload::parse_response(answer.text().await.unwrap()).unwrap().upload_id().to_owned()
+        CreateMultipartUpload::parse_response(&answer.text().await.unwrap()).unwrap().upload_id().to_owned()
     }
 
     /// Sends a part, and returns the status and the code of a refusal.
