@@ -7,6 +7,7 @@
 
 pub mod clamd;
 pub mod object_store;
+mod ports;
 mod proxy;
 mod redis;
 mod replica;
@@ -18,6 +19,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use postgres::{Config, Database, PoolOptions};
 use tokio_postgres::{Client, NoTls};
 
+pub use ports::free_port;
 pub use proxy::Proxy;
 pub use redis::Redis;
 pub use replica::Replica;

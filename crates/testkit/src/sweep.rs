@@ -14,7 +14,7 @@ pub async fn sweep(addresses: &Addresses) {
     let client = crate::connect(&addresses.superuser(MAINTENANCE)).await;
     loop {
         tokio::time::sleep(PAUSE).await;
-        let known = client.query("select datname::text from pg_database where datname ~ '^test_[0-9]+_[0-9]+$'", &[]).await;
+        let known = client.query("select datname::text from pg_database where datname ~ '^test_[0-9]+_(doctor_)?[0-9]+$'", &[]).await;
         for row in known.unwrap_or_default() {
             let name: String = row.get(0);
             let process = name.split('_').nth(1).unwrap_or_default();

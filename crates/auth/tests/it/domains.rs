@@ -68,7 +68,7 @@ async fn verify(server: &Server, who: &Value, company: &str, id: &str) -> Answer
 #[tokio::test]
 async fn a_domain_is_verified_by_its_own_record() {
     let names = NameServer::start().await;
-    let companies = CompaniesConfig { dns_servers: vec![names.address.to_string()], dns_time_ms: 2000, ..CompaniesConfig::default() };
+    let companies = CompaniesConfig { dns_servers: vec![names.address.to_string()], dns_time_ms: 30_000, ..CompaniesConfig::default() };
     let server = Server::with(AuthConfig { companies, ..AuthConfig::default() }).await;
     let (ann, eve) = (server.sign_up("ann@example.com").await, server.sign_up("eve@example.com").await);
     let (acme, bolt) = (server.company("acme", &ann).await, server.company("bolt", &eve).await);

@@ -67,7 +67,7 @@ async fn hours_are_ones_own_until_they_are_approved() {
 #[tokio::test]
 async fn an_absence_is_asked_for_and_decided_by_another() {
     let (server, ann, tom, _) = Box::pin(company()).await;
-    let mut days = json!({ "user_id": tom.user_id, "start_time": "2026-12-01T00:00:00Z", "end_time": "2026-12-05T00:00:00Z" });
+    let mut days = json!({ "user_id": tom.user_id, "start_time": "2098-12-01T00:00:00Z", "end_time": "2098-12-05T00:00:00Z" });
     days["status"] = json!("approved");
     server.post(&tom, "absences", days.clone(), "").await.refused(403, "absence_decision");
     days["status"] = json!("requested");
@@ -93,7 +93,7 @@ async fn who_decided_is_stamped_once_and_not_written() {
     };
     let hours = json!({ "user_id": tom.user_id, "clock_in": "2026-11-20T08:00:00Z", "clock_out": "2026-11-20T16:00:00Z" });
     assert_eq!(server.post(&ann, "time_entries", hours.clone(), "").await.status, 201);
-    let days = json!({ "user_id": tom.user_id, "start_time": "2026-12-01T00:00:00Z", "end_time": "2026-12-05T00:00:00Z" });
+    let days = json!({ "user_id": tom.user_id, "start_time": "2098-12-01T00:00:00Z", "end_time": "2098-12-05T00:00:00Z" });
     assert_eq!(server.post(&ann, "absences", days, "").await.status, 201);
     for (table, by, at, yes) in [
         ("time_entries", "approved_by", "approved_at", json!({ "is_approved": true, "approved_by": null })),
@@ -193,9 +193,9 @@ async fn a_property_goes_with_its_customer() {
 #[tokio::test]
 async fn a_plan_has_a_number_a_next_date_and_statuses() {
     let (server, ann, _, ada) = Box::pin(company()).await;
-    let plan = json!({ "customer_id": ada, "name": "Yearly", "frequency": "quarterly", "start_date": "2026-12-01T00:00:00Z" });
+    let plan = json!({ "customer_id": ada, "name": "Yearly", "frequency": "quarterly", "start_date": "2098-12-01T00:00:00Z" });
     let made = server.post(&ann, "service_plans?select=plan_number,next_service_due,status", plan, FULL).await;
-    let expected = json!([{ "plan_number": "MP-000001", "next_service_due": "2027-03-01T00:00:00+00:00", "status": "active" }]);
+    let expected = json!([{ "plan_number": "MP-000001", "next_service_due": "2099-03-01T00:00:00+00:00", "status": "active" }]);
     assert_eq!(made.body, expected);
     let go = |status: &str| json!({ "status": status });
     assert_eq!(server.patch(&ann, "service_plans", go("paused"), "").await.status, 204);

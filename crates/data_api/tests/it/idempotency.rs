@@ -109,7 +109,8 @@ async fn while_the_first_is_at_work_the_second_is_told_to_wait() {
     blocker.batch_execute("begin; lock table public.customers in share mode").await.unwrap();
     let first = send(&server, &ann, ("POST", "customers"), customer("Ada"), MINE);
     let second = async {
-        let waits = "select 1 from pg_locks where locktype = 'relation' and not granted and relation = 'public.customers'::regclass";
+        let waits = "select 1 from pg_locks where locktype = 'relation' and not granted and relation = 'public.customers'::regclass
+                       and database = (select oid from pg_database where datname = current_database())";
         let observer = server.db.superuser().await;
         while observer.query(waits, &[]).await.unwrap().is_empty() {
             tokio::task::yield_now().await;

@@ -32,7 +32,7 @@ impl Crew {
         let customer = server.customer(&ann, "Ada").await;
         let job = json!({
             "customer_id": customer, "title": "Fix", "total_amount": 100, "paid_amount": 100,
-            "scheduled_start": "2026-12-01T08:00:00Z", "scheduled_end": "2026-12-01T10:00:00Z"
+            "scheduled_start": "2098-12-01T08:00:00Z", "scheduled_end": "2098-12-01T10:00:00Z"
         });
         let job = server.post(&ann, "jobs?select=id", job, FULL).await.ok()[0]["id"].as_str().unwrap().to_owned();
         Self { server: Arc::new(server), ann, dora, tom, tina, job }

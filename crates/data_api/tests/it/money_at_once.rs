@@ -47,7 +47,8 @@ async fn two_sessions_add_lines_to_one_invoice() {
     let second = superuser[1].batch_execute(&add);
     let first = async {
         // The other one waits for the document, and does not fail.
-        let waits = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like 'insert into public.invoice_line_items%'";
+        let waits = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like 'insert into public.invoice_line_items%'
+                       and datname = current_database()";
         while observer.query(waits, &[]).await.unwrap().is_empty() {
             tokio::task::yield_now().await;
         }

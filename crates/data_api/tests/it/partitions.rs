@@ -10,10 +10,10 @@ use crate::server::Server;
 
 const FULL: &str = "return=representation";
 
-/// The names of the months from the one before this to three ahead.
-fn months() -> Vec<String> {
+/// The names of the months from the one before this to three ahead, as they are now or were so many months ago.
+fn months(ago: i32) -> Vec<String> {
     let first = Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC).date().first_of_month();
-    (-1..=3).map(|ahead| first.saturating_add(ahead.months()).strftime("%Y_%m").to_string()).collect()
+    (-1..=3).map(|ahead| first.saturating_add((ahead - ago).months()).strftime("%Y_%m").to_string()).collect()
 }
 
 #[tokio::test]
@@ -30,7 +30,9 @@ async fn the_months_that_come_are_there_and_are_closed() {
             .await
             .unwrap();
         let names: Vec<String> = found.iter().map(|row| row.get(0)).collect();
-        assert_eq!(names, months().iter().map(|month| format!("{table}_{month}")).collect::<Vec<_>>());
+        // A month may have begun since it was migrated.
+        let expected = [0, 1].map(|ago| months(ago).iter().map(|month| format!("{table}_{month}")).collect::<Vec<_>>());
+        assert!(expected.contains(&names), "{names:?}");
         assert!(found.iter().all(|row| row.get::<_, bool>(1)), "row security is forced on each");
     }
     let rights = "select count(*) from pg_class c, unnest(array['anon', 'authenticated', 'service_role', 'public']) r
@@ -44,10 +46,10 @@ async fn a_row_goes_into_the_month_of_its_id() {
     let ann = server.owner("ann").await;
     let made = server.post(&ann, "communications", json!({ "type": "note", "body": "now" }), FULL).await.ok();
     assert_eq!(made[0]["body"], "now");
-    let now = months().swap_remove(1);
     let place = format!("select tableoid::regclass::text from public.communications where body = '{}'", "now");
     let client = server.db.superuser().await;
-    assert_eq!(client.query_one(&place, &[]).await.unwrap().get::<_, String>(0), format!("communications_{now}"));
+    let found: String = client.query_one(&place, &[]).await.unwrap().get(0);
+    assert!([0, 1].map(|ago| format!("communications_{}", months(ago)[1])).contains(&found), "{found}");
 
     let random = json!({ "id": "7d444840-9dc0-41d1-b245-5ffdce74fad2", "type": "note" });
     let refused = server.post(&ann, "communications", random, "").await;

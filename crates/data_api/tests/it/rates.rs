@@ -15,6 +15,15 @@ fn of<'a>(rates: &'a Value, class: &str) -> Vec<&'a Value> {
     rates.as_array().unwrap().iter().filter(|rate| rate["class"] == class).collect()
 }
 
+/// Waits while a minute is about to end: the next one knows nothing of what was counted in it.
+async fn in_one_minute(server: &Server) {
+    let client = server.db.superuser().await;
+    let second = "select extract(second from clock_timestamp())::integer";
+    while client.query_one(second, &[]).await.unwrap().get::<_, i32>(0) > 35 {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+}
+
 #[tokio::test]
 async fn the_operator_sets_rates_and_whoever_pays_sees_those_of_his_company() {
     let server = Server::new().await;
@@ -176,6 +185,7 @@ async fn a_function_of_a_project_meets_the_rate_of_its_operation() {
     }
     // Where the server only counts, or does not, the function does the same.
     let superuser = server.db.superuser().await;
+    in_one_minute(&server).await;
     for (mode, left) in [("shadow", json!(0)), ("off", json!(null))] {
         superuser.execute("select app.declare_rate_limits('{}', $1, '{}')", &[&mode]).await.unwrap();
         for _ in 0..4 {
@@ -206,11 +216,7 @@ async fn a_request_that_takes_its_time_holds_up_no_other_and_counts_all_the_same
     let rule = json!({ "class": "vector_search", "minute_max": 3 });
     server.post(&server.service(), "rpc/set_rate_limit", rule, "").await.ok();
     let gate = server.db.superuser().await;
-    // Not in the last seconds of a minute, of which the next one knows nothing.
-    let second = "select extract(second from clock_timestamp())::integer";
-    while gate.query_one(second, &[]).await.unwrap().get::<_, i32>(0) > 50 {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    }
+    in_one_minute(&server).await;
     gate.batch_execute("select pg_advisory_lock(771)").await.unwrap();
     let held = async || server.post(&ann, "rpc/run_held", json!({ "gate": 771 }), "").await;
     let others = async {
@@ -249,11 +255,7 @@ async fn of_twenty_calls_at_once_no_two_take_the_last_place() {
     superuser.batch_execute(functions).await.unwrap();
     server.api.reload().await.unwrap();
     server.post(&server.service(), "rpc/set_rate_limit", json!({ "class": "vector_search", "minute_max": 7 }), "").await.ok();
-    // All of it in one minute.
-    let second = "select extract(second from clock_timestamp())::integer";
-    while superuser.query_one(second, &[]).await.unwrap().get::<_, i32>(0) > 35 {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    }
+    in_one_minute(&server).await;
     for (who, cost, most) in [(&ann, 1, 7), (&bob, 3, 2), (&cal, 7, 1)] {
         let calls = (0..20).map(|_| server.post(who, "rpc/run_slow", json!({ "cost": cost }), ""));
         let answers = futures_util::future::join_all(calls).await;

@@ -17,7 +17,7 @@ async fn a_busy_pool_is_told_and_goes_on_when_it_is_free() {
     let database = db.database_with(|options| {
         options.size_max = 1;
         // Long enough to connect on a busy machine.
-        options.acquire = Duration::from_secs(2);
+        options.acquire = Duration::from_secs(5);
     });
     let server = Arc::new(Server::over(db, database, DataApiConfig::default()));
     let ann = server.owner("ann").await;
@@ -69,7 +69,7 @@ async fn whoever_follows_the_database_needs_no_request_to_fail() {
 
     let api = server.api.clone();
     let follower = tokio::spawn(async move { api.follow().await });
-    let found = tokio::time::timeout(Duration::from_secs(20), async {
+    let found = tokio::time::timeout(Duration::from_mins(1), async {
         while server.get(&server.service(), "tools").await.status != 200 {
             tokio::task::yield_now().await;
         }
@@ -110,13 +110,13 @@ async fn a_table_that_came_later_is_found_without_being_told() {
     server.db.superuser().await.batch_execute(made).await.unwrap();
     let begin = std::time::Instant::now();
     while server.get(&ann, "gadgets").await.status != 200 {
-        assert!(begin.elapsed() < Duration::from_secs(10));
+        assert!(begin.elapsed() < Duration::from_mins(1));
     }
     // A new column of a known table is found the same way.
     server.db.superuser().await.batch_execute("set role app_owner; alter table public.gadgets add column text text").await.unwrap();
     let begin = std::time::Instant::now();
     while server.post(&ann, "gadgets", json!({ "id": 1, "text": "new" }), "").await.status != 201 {
-        assert!(begin.elapsed() < Duration::from_secs(10));
+        assert!(begin.elapsed() < Duration::from_mins(1));
     }
     assert_eq!(server.get(&ann, "gadgets?select=text").await.ok(), json!([{ "text": "new" }]));
 }
@@ -145,7 +145,7 @@ async fn a_function_whose_argument_became_another_is_called_as_it_is_now() {
         }
         // Of the old type until it is known, or of a name that is not there.
         assert!(matches!(answer.body["code"].as_str(), Some("22P02" | "42883")), "{}", answer.text);
-        assert!(begin.elapsed() < Duration::from_secs(10));
+        assert!(begin.elapsed() < Duration::from_mins(1));
         server.post(&ann, "rpc/twice", json!({ "a": 7 }), "").await;
     }
 }

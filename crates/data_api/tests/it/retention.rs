@@ -109,7 +109,7 @@ async fn the_visits_of_a_series_outlive_the_first() {
     let customer = server.customer(&ann, "Ada").await;
     let visit = |parent: Option<&Value>, day: u32| {
         json!({ "customer_id": customer, "title": format!("Visit {day}"), "parent_schedule_id": parent,
-                "start_time": format!("2027-01-0{day}T09:00:00Z"), "end_time": format!("2027-01-0{day}T10:00:00Z") })
+                "start_time": format!("2099-01-0{day}T09:00:00Z"), "end_time": format!("2099-01-0{day}T10:00:00Z") })
     };
     let first = enter(&server, &ann, "schedules", visit(None, 1)).await;
     enter(&server, &ann, "schedules", visit(Some(&first), 2)).await;
@@ -128,7 +128,7 @@ async fn old_job(server: &Server, ann: &Caller, assigned: &Caller, crew: &Caller
     let job = enter(server, ann, "jobs", job).await;
     let added = server.post(ann, "job_team_assignments", json!({ "job_id": job, "user_id": crew.user_id }), "").await;
     assert_eq!(added.status, 201, "{}", added.text);
-    let (entity, visit) = (json!({ "entity_type": "job", "entity_id": job }), ("2027-01-01T10:00:00Z", "2027-01-01T11:00:00Z"));
+    let (entity, visit) = (json!({ "entity_type": "job", "entity_id": job }), ("2099-01-01T10:00:00Z", "2099-01-01T11:00:00Z"));
     let with = |more: Value| {
         Value::Object(entity.as_object().unwrap().iter().chain(more.as_object().unwrap()).map(|(k, v)| (k.clone(), v.clone())).collect())
     };

@@ -19,8 +19,7 @@ impl Machine {
     pub(crate) fn make(has_checksums: bool, settings: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("thorbis-doctor-").tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
-        // Nobody else takes it between here and the start, or the start fails.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = testkit::free_port();
         let machine = Self { programs: programs(), folder, port };
         if is_root() {
             give(machine.folder.path());

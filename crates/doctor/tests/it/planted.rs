@@ -10,7 +10,7 @@ use crate::clinic::Clinic;
 use crate::plants::{self, Plant};
 
 /// How long what PostgreSQL counts may take to be told.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 async fn found_once(shop: &Clinic, plant: &Plant) {
     let mut clinic = shop.copy().await;

@@ -209,7 +209,7 @@ fn config(port: u16, security: MailSecurity, authority: Option<&Issuer>) -> Outb
     config.mail.smtp_ca_file = authority.map(Issuer::file);
     config.mail.smtp_login = Some(LOGIN.to_owned());
     config.mail.smtp_password = Some(Secret::new(PASSWORD.to_owned()));
-    config.mail.smtp_time_ms = 5000;
+    config.mail.smtp_time_ms = 20_000;
     config.mail.from_address = "no-reply@baker.example".to_owned();
     config
 }

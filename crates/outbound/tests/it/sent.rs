@@ -197,7 +197,7 @@ async fn a_message_that_takes_its_time_holds_back_no_other() {
     let following = tokio::spawn(async move { outbound.follow(Arc::new(|| Ok(seal())), std::future::pending()).await });
     let under_way = "select count(*)::text from app.outbox where status = 'pending' and attempts = 1";
     let until = async |sql: &str, wanted: &str| {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while post.ask(sql).await != wanted {
             assert!(Instant::now() < deadline, "{sql} is not {wanted}");
             tokio::task::yield_now().await;

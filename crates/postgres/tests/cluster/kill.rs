@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -19,7 +19,7 @@ use tokio_postgres::{Client, Config, NoTls};
 
 const WRITERS: i32 = 4;
 /// The longest that PostgreSQL may be away.
-const AWAY_MAX: Duration = Duration::from_secs(30);
+const AWAY_MAX: Duration = Duration::from_mins(1);
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var_os(name).map_or(default, |text| text.to_str().unwrap().parse().unwrap())
@@ -32,7 +32,7 @@ async fn connect(config: &Config) -> Result<Client, tokio_postgres::Error> {
 }
 
 /// Writes rows one after another, through all the outages; returns those that were acknowledged and how often an answer was missing.
-async fn write(config: Config, writer: i32, stop: Arc<AtomicBool>) -> (BTreeSet<i32>, usize) {
+async fn write(config: Config, writer: i32, (stop, heard): (Arc<AtomicBool>, Arc<AtomicUsize>)) -> (BTreeSet<i32>, usize) {
     let (mut acknowledged, mut unanswered, mut next) = (BTreeSet::new(), 0, 0);
     while !stop.load(Ordering::Relaxed) {
         let Ok(client) = connect(&config).await else {
@@ -46,6 +46,7 @@ async fn write(config: Config, writer: i32, stop: Arc<AtomicBool>) -> (BTreeSet<
                 break;
             }
             acknowledged.insert(next);
+            heard.fetch_add(1, Ordering::Relaxed);
         }
     }
     (acknowledged, unanswered)
@@ -77,10 +78,17 @@ async fn nothing_acknowledged_is_lost_when_postgresql_is_killed() {
     let table = "create table written (writer int, n int, primary key (writer, n))";
     connect(&config).await.unwrap().batch_execute(table).await.unwrap();
 
-    let stop = Arc::new(AtomicBool::new(false));
-    let writers: Vec<_> = (0..WRITERS).map(|writer| tokio::spawn(write(config.clone(), writer, Arc::clone(&stop)))).collect();
+    let (stop, heard) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let told = || (Arc::clone(&stop), Arc::clone(&heard));
+    let writers: Vec<_> = (0..WRITERS).map(|writer| tokio::spawn(write(config.clone(), writer, told()))).collect();
     let mut away_max = Duration::ZERO;
     for _ in 0..kills {
+        // Somebody is at work again.
+        let (before, begun) = (heard.load(Ordering::Relaxed), Instant::now());
+        while heard.load(Ordering::Relaxed) < before + 10 {
+            assert!(begun.elapsed() < AWAY_MAX, "nothing is written any more");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         tokio::time::sleep(Duration::from_millis(random.random_range(20..600))).await;
         let pid = cluster.status().facts.pid;
         kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();

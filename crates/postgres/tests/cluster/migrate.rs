@@ -1,5 +1,6 @@
 //! Migrations against a real PostgreSQL, as superuser and as a plain CREATEROLE login.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use postgres::migrate::{self, Back, Options, Seeds, Source};
@@ -264,8 +265,15 @@ async fn a_lock_that_is_held_is_waited_for_with_retries() {
     let error = fixture.migrator().up(&fixture.source(), &few).await.unwrap_err();
     assert_eq!(error.details().unwrap()["sqlstate"], "55P03", "{error}");
 
+    // It is given up when it is waited for a second time.
+    let observer = fixture.administrator().await;
     let release = tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        let waits = "select waitstart::text from pg_locks where not granted and waitstart is not null
+                       and database = (select oid from pg_database where datname = current_database())";
+        let mut seen = HashSet::<String>::new();
+        while seen.len() < 2 {
+            seen.extend(observer.query(waits, &[]).await.unwrap().iter().map(|row| row.get(0)));
+        }
         holder.batch_execute("commit").await.unwrap();
     });
     let report = fixture.migrator().up(&fixture.source(), &options()).await.unwrap();
@@ -276,7 +284,9 @@ async fn a_lock_that_is_held_is_waited_for_with_retries() {
 #[tokio::test]
 async fn only_one_migrator_works_at_a_time() {
     let fixture = Fixture::new(As::Plain).await;
-    fixture.migration(1, "sleep", "select pg_sleep(1.2);", "");
+    // It is at work until there is another table.
+    let works = "do $$ begin while to_regclass('public.enough') is null loop perform pg_sleep(0.02); end loop; end $$;";
+    fixture.migration(1, "work", works, "");
     let first = {
         let (migrator, source) = (fixture.migrator(), fixture.source());
         tokio::spawn(async move { migrator.up(&source, &options()).await })
@@ -286,6 +296,7 @@ async fn only_one_migrator_works_at_a_time() {
     }
     let second = Options { lock_wait: Duration::from_millis(1), ..options() };
     assert_eq!(fixture.migrator().up(&fixture.source(), &second).await.unwrap_err().code(), migrate::LOCKED);
+    fixture.administrator().await.batch_execute("create table public.enough ()").await.unwrap();
     first.await.unwrap().unwrap();
     assert_eq!(fixture.ask("select count(*) from app.migrations").await, "1");
 }

@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 
 use crate::caller::{self, COMPANY, USER};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 const BOTH: [FeedMode; 2] = [FeedMode::Stream, FeedMode::Poll];
 const OTHER: &str = "01900000-0000-7000-8000-0000000000f1";
 
@@ -287,7 +287,7 @@ async fn a_table_that_changes_is_told_as_it_is_now() {
 async fn the_outbox_is_emptied_and_only_for_the_feed() {
     let db = caller::database_with_a_member().await;
     let client = db.superuser().await;
-    let mut heard = Heard::begin(&db, FeedMode::Poll, |config| config.poll_kept_s = 1).await;
+    let mut heard = Heard::begin(&db, FeedMode::Poll, |config| config.poll_kept_s = 5).await;
     heard.opened().await;
     client.batch_execute("update public.customers set first_name = 'kept'").await.unwrap();
     let left = "select count(*) from app.change_outbox";

@@ -76,7 +76,7 @@ async fn after_a_request_that_was_cancelled() {
     let (_db, database) = one_connection().await;
     member_ran(&database, &caller::member()).await;
     let (grant, context) = (caller::member(), context());
-    let slow = database.run(&grant, &context, Access::Read, Sql::new("select pg_sleep(0.5)::text"));
+    let slow = database.run(&grant, &context, Access::Read, Sql::new("select pg_sleep(3)::text"));
     assert!(tokio::time::timeout(Duration::from_millis(50), slow).await.is_err());
     check(&database).await;
 }
@@ -128,7 +128,7 @@ async fn after_a_transaction_that_was_cancelled_within_a_statement() {
     let (_db, database) = one_connection().await;
     for _ in 0..2 {
         let tx = database.begin(&caller::member(), &context(), Access::Write).await.unwrap();
-        let slow = tx.query(Sql::new("select pg_sleep(0.3)::text"));
+        let slow = tx.query(Sql::new("select pg_sleep(2)::text"));
         assert!(tokio::time::timeout(Duration::from_millis(20), slow).await.is_err());
         drop(tx);
         check(&database).await;

@@ -13,7 +13,7 @@ use testkit::Db;
 use crate::caller;
 
 const PORT: u16 = 6432;
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A pooler of the test's own, with one connection to PostgreSQL for everybody.
 struct Pooler {

@@ -8,7 +8,7 @@ use testkit::Proxy;
 
 use crate::caller;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn a_read_and_a_write_are_one_round_trip_each_whether_known_or_not() {

@@ -8,7 +8,7 @@ use testkit::Db;
 
 use crate::caller;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn one_connection() -> (Db, Database) {
     let db = caller::database_with_a_member().await;
@@ -86,7 +86,7 @@ async fn a_statement_that_nobody_waits_for_is_given_up() {
     });
     let (grant, context) = (caller::member(), RequestContext::default());
     let begun = Instant::now();
-    let slow = database.run(&grant, &context, Access::Write, Sql::new("select pg_sleep(25)::text"));
+    let slow = database.run(&grant, &context, Access::Write, Sql::new("select pg_sleep(200)::text"));
     assert!(tokio::time::timeout(Duration::from_millis(100), slow).await.is_err());
     // The same connection, and nobody else's answer.
     let answer = database.run(&grant, &context, Access::Read, Sql::new("select first_name from public.customers")).await.unwrap();
@@ -95,7 +95,7 @@ async fn a_statement_that_nobody_waits_for_is_given_up() {
     assert_eq!(database.pool_status().size, 1);
     let tx = database.begin(&grant, &context, Access::Write).await.unwrap();
     tx.query(rename("half")).await.unwrap();
-    let slow = tx.query(Sql::new("select pg_sleep(25)::text"));
+    let slow = tx.query(Sql::new("select pg_sleep(200)::text"));
     assert!(tokio::time::timeout(Duration::from_millis(100), slow).await.is_err());
     drop(tx);
     database.run(&grant, &context, Access::Read, Sql::new("select 1")).await.unwrap();

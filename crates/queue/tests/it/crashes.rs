@@ -98,7 +98,7 @@ async fn another_process_hears_of_new_tasks() {
         let done = other.follow(end.clone());
         let puts = async {
             other.enqueue(order("heard", "wait")).await.unwrap();
-            tokio::time::timeout(Duration::from_secs(20), shop.seen.began()).await.expect("it is heard at once");
+            tokio::time::timeout(Duration::from_secs(40), shop.seen.began()).await.expect("it is heard at once");
             end.cancel();
         };
         tokio::join!(done, puts);

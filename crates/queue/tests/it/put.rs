@@ -49,7 +49,7 @@ async fn a_task_is_told_of_after_its_commit_though_another_is_put_in_before() {
         shop.put(order("other", "gate").for_company(other)).await;
         shop.seen.began().await;
         tx.commit().await.unwrap();
-        let came = tokio::time::timeout(Duration::from_secs(20), shop.seen.began()).await;
+        let came = tokio::time::timeout(Duration::from_secs(40), shop.seen.began()).await;
         ending.cancel();
         came.expect("it is told of when it is there");
     });
