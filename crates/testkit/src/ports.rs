@@ -22,3 +22,17 @@ pub fn free_port() -> u16 {
         .find(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok())
         .expect("a port is free")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_taken_is_passed_over_and_none_is_given_twice() {
+        let first = free_port();
+        let _taken = TcpListener::bind(("127.0.0.1", first + 1)).unwrap();
+        let second = free_port();
+        assert!(second != first && second != first + 1, "{first} {second}");
+        assert!((FIRST..FIRST + PROCESSES * EACH).contains(&first) && (FIRST..FIRST + PROCESSES * EACH).contains(&second));
+    }
+}

@@ -81,7 +81,7 @@ impl House {
         let mut settings = without_database(&folder);
         settings.environment = server::config::Environment::Development;
         settings.database.url = Some(Secret::new(url(&db.server_config())));
-        settings.database.start_wait_ms = 10_000;
+        settings.database.start_wait_ms = 60_000;
         settings.queue.worker = false;
         settings.alerts.interval_seconds = interval();
         settings.alerts.mail_to = vec!["ops@example.com".to_owned()];
@@ -148,7 +148,7 @@ async fn errors_are_told_by_every_channel_again_and_when_they_are_over() {
     let (good, bad) = (Taker::default(), Taker::default());
     let urls = vec![bad.begin(StatusCode::INTERNAL_SERVER_ERROR).await, good.begin(StatusCode::OK).await];
     let house = House::new(urls).await;
-    house.execute("update app.alert_rules set remind_s = 2, window_s = 6 where name = 'errors'").await;
+    house.execute("update app.alert_rules set remind_s = 2, window_s = 3600 where name = 'errors'").await;
     house
         .execute(
             "create function public.breaks() returns void language plpgsql as $$ begin raise exception using errcode = 'XX000', message = 'broken'; end $$;
@@ -160,12 +160,15 @@ async fn errors_are_told_by_every_channel_again_and_when_they_are_over() {
     while errors < 51 {
         let (status, _) = house.rpc("breaks", json!({})).await;
         errors += u32::from(status == 500);
-        assert!(begun.elapsed() < Duration::from_secs(30), "{errors} errors, the last answer was {status}");
+        assert!(begun.elapsed() < Duration::from_mins(2), "{errors} errors, the last answer was {status}");
     }
     good.until(":rotating_light: Alert: Requests that failed by our fault: 5").await;
     good.until(":rotating_light: Still an alert: Requests that failed by our fault").await;
+    // However slowly they came, now they lie behind.
+    house.execute("update app.alert_rules set window_s = 1 where name = 'errors'").await;
     good.until(":white_check_mark: Resolved: Requests that failed by our fault").await;
-    assert!(bad.has("Alert: Requests that failed"), "tried, though it fails");
+    // Tried, though it fails.
+    bad.until("Alert: Requests that failed").await;
     until(
         &house.db,
         "exists (select from app.captured_messages m where m.recipient = 'ops@example.com' and m.subject ~ '^Alert: Requests that failed')",
@@ -295,7 +298,7 @@ async fn requests_that_take_long_are_told_of() {
         .await;
     let begun = Instant::now();
     while house.rpc("takes_long", json!({})).await.0 == 404 {
-        assert!(begun.elapsed() < Duration::from_secs(30), "never known");
+        assert!(begun.elapsed() < Duration::from_mins(1), "never known");
     }
     taker.until("Requests that took longer than 5 s: 1 in 5 min").await;
     house.server.shutdown().await.unwrap();

@@ -30,10 +30,10 @@ pub(crate) fn said(output: &Output) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
 }
 
-/// Waits until something is true of the database.
+/// Waits until something is true of the database. What is sealed waits for transactions of other databases of the cluster, too.
 pub(crate) async fn until(db: &Db, what: &str) {
     let client = db.superuser().await;
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_mins(2);
     while !client.query_one(&format!("select {what}"), &[]).await.unwrap().get::<_, bool>(0) {
         assert!(Instant::now() < deadline, "never: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -93,7 +93,7 @@ async fn what_is_done_to_the_record_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = without_database(&folder);
     settings.database.url = Some(Secret::new(url(&db.server_config())));
-    settings.database.start_wait_ms = 10_000;
+    settings.database.start_wait_ms = 60_000;
     settings.maintenance.seal_interval_ms = 50;
     settings.maintenance.anchor_interval_ms = 50;
     let data = settings.data_directory.clone();
@@ -107,7 +107,7 @@ async fn what_is_done_to_the_record_is_found() {
         until(&db, "not exists (select from public.audit_logs where xid >= (select below_xid from app.audit_seal))").await;
     }
     let last: i64 = client.query_one("select max(number) from app.audit_batches", &[]).await.unwrap().get(0);
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_mins(2);
     while !std::fs::read_to_string(data.join("audit-anchors.jsonl")).unwrap_or_default().contains(&format!("\"number\":{last},")) {
         assert!(Instant::now() < deadline, "the last seal is never anchored");
         tokio::time::sleep(Duration::from_millis(20)).await;

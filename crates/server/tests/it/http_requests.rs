@@ -98,7 +98,7 @@ async fn what_goes_wrong_stands_in_the_answer() {
     let at = &other.address;
     let nobody = "http://127.0.0.1:1";
     for call in [
-        format!("net.http_get('{at}/never', timeout_milliseconds => 300)"),
+        format!("net.http_get('{at}/never', timeout_milliseconds => 3000)"),
         format!("net.http_get('{at}/moved')"),
         format!("net.http_delete('{at}/gone', body => '{{}}')"),
         format!("net.http_get('{nobody}/')"),

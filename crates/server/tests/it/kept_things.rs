@@ -123,14 +123,15 @@ async fn figures(mode: FeedMode) {
     let figures = |customers: u32, jobs: u32| format!(r#"[{{"total_customers":{customers},"total_jobs":{jobs}}}]"#);
     assert_eq!(one.kept(&ann, path).await.1, figures(1, 0));
 
-    // Whoever wrote sees it at once where he wrote, and within a second elsewhere.
+    // Whoever wrote sees it at once where he wrote, and soon elsewhere.
     assert_eq!(other.kept(&ann, path).await.1, figures(1, 0));
     let customers = one.change(&ann, ("GET", "/rest/v1/customers?select=id"), json!(null)).await;
     one.change(&ann, ("POST", "/rest/v1/jobs"), json!({ "customer_id": customers[0]["id"], "title": "Fix the boiler" })).await;
     assert_eq!(one.get(&ann, path).await.2, figures(1, 1));
     let written = Instant::now();
     while other.get(&ann, path).await.2 != figures(1, 1) {
-        assert!(written.elapsed() < Duration::from_secs(1));
+        // Long before five minutes are over, for which they are kept.
+        assert!(written.elapsed() < PATIENCE);
     }
     assert_eq!(one.kept(&ann, path).await.1, figures(1, 1));
     assert_eq!(one.kept(&eve, path).await.1, figures(1, 0), "another company has its own");

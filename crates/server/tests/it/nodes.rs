@@ -73,7 +73,7 @@ impl Pair {
         for folder in &folders {
             let mut settings = without_database(folder);
             settings.database.url = Some(Secret::new(url(&db.server_config())));
-            settings.database.start_wait_ms = 10_000;
+            settings.database.start_wait_ms = 60_000;
             // As clients see them, both are one.
             settings.public_url = Some("http://localhost:54321".to_owned());
             settings.key_ring_file = Some(keys.path().join("keys.json"));

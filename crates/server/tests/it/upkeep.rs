@@ -31,7 +31,7 @@ async fn partitions_are_made_old_rows_go_and_figures_are_folded() {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = without_database(&folder);
     settings.database.url = Some(Secret::new(url(&db.server_config())));
-    settings.database.start_wait_ms = 10_000;
+    settings.database.start_wait_ms = 60_000;
     settings.maintenance.upkeep_interval_ms = 1_000;
     let server = Box::pin(server::start(settings)).await.unwrap();
     until(&db, "not exists (select from app.figure_changes) and exists (select from app.figures)").await;
@@ -59,12 +59,12 @@ async fn a_step_that_fails_or_waits_hinders_no_other_and_comes_soon() {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = without_database(&folder);
     settings.database.url = Some(Secret::new(url(&db.server_config())));
-    settings.database.start_wait_ms = 10_000;
+    settings.database.start_wait_ms = 60_000;
     settings.maintenance.upkeep_interval_ms = 3_600_000;
     let server = Box::pin(server::start(settings)).await.unwrap();
     let ready = format!("http://{}/health/ready", server.address().unwrap());
     let mut told = String::new();
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !told.contains("retention: not done for") {
         assert!(Instant::now() < deadline, "never told: {told}");
         told = reqwest::get(&ready).await.unwrap().text().await.unwrap();

@@ -2,7 +2,7 @@
 //!
 //! Invariant: whatever a client writes into headers, and whichever server it comes to, it is counted once and heard everywhere.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -73,7 +73,7 @@ impl Drop for Nginx {
 }
 
 fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    SocketAddr::from(([127, 0, 0, 1], testkit::free_port()))
 }
 
 /// Puts addresses and certificates into the delivered file, as its first lines say.

@@ -74,7 +74,7 @@ impl Serving {
         }
         assert!(banner.contains("answers at"), "{banner}\n{}", std::fs::read_to_string(desk.join("log")).unwrap());
         // The rest of the banner is written with its first line.
-        while let Ok(line) = receiver.recv_timeout(Duration::from_millis(100)) {
+        while let Ok(line) = receiver.recv_timeout(Duration::from_secs(1)) {
             banner.push_str(&line);
             banner.push('\n');
         }
@@ -250,7 +250,7 @@ fn a_changed_file_of_signing_keys_reaches_a_running_server() {
         keys["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
     };
     let soon = |what: &str, is_so: &dyn Fn() -> bool| {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
         while !is_so() {
             assert!(Instant::now() < deadline, "{what}: {:?}", kids());
             std::thread::sleep(Duration::from_millis(100));
@@ -304,7 +304,7 @@ fn rotated_keys_reach_a_running_server() {
     assert_eq!(count(), 1);
     let rotated = desk.run(&["keys", "rotate"]);
     assert!(text(&rotated.stdout).contains("takes them within seconds"), "{}", text(&rotated.stdout));
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + PATIENCE;
     while count() != 2 {
         assert!(Instant::now() < deadline, "the new keys were not taken");
         std::thread::sleep(Duration::from_millis(100));

@@ -63,7 +63,7 @@ fn a_new_installation_is_well_and_what_was_broken_is_mended_by_what_is_written()
 fn what_cannot_be_done_is_said_without_the_password() {
     let desk = Desk::new();
     for (name, content) in [
-        ("bad.toml", "[[accept]]\ncode = \"rls\"\nobject = \"o\"\nreason = \"r\"\nexpires = \"2027-01-01\"\n"),
+        ("bad.toml", "[[accept]]\ncode = \"rls\"\nobject = \"o\"\nreason = \"r\"\nexpires = \"2100-01-01\"\n"),
         ("bad.json", "{\"format\": 7}"),
     ] {
         std::fs::write(desk.path().join(name), content).unwrap();

@@ -10,7 +10,7 @@ use crate::process::{Dice, Program, Way, folder, number};
 
 const WRITERS: u64 = 4;
 /// The longest that a start may take, with what the server before it left behind.
-const START_MAX: Duration = Duration::from_secs(30);
+const START_MAX: Duration = Duration::from_mins(1);
 /// Rows that are acknowledged between two kills at least.
 const MORE: usize = 6;
 /// A kill in the midst of a start comes within this time, which is about what a start takes.

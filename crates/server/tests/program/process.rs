@@ -26,7 +26,7 @@ const COMPANY: &str = "01900000-0000-7000-8000-000000000001";
 /// Rows asked for at once.
 const ASKED: usize = 50;
 /// How long a request may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Reads a count from the environment: it makes the short form the long proof.
 pub(crate) fn number(name: &str, default: u64) -> u64 {

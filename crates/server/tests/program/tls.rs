@@ -1,7 +1,7 @@
 //! TLS from files that change while the server runs.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use server::config::Environment;
@@ -41,15 +41,11 @@ async fn a_changed_certificate_is_taken_and_a_broken_one_is_not() {
     assert!(trusts(&first, port).await);
 
     let second = write_pair(files.path());
-    let mut taken = false;
-    for _ in 0..100 {
+    let begun = Instant::now();
+    while !trusts(&second, port).await {
+        assert!(begun.elapsed() < Duration::from_mins(1), "the second certificate is not taken");
         tokio::time::sleep(Duration::from_millis(50)).await;
-        taken = trusts(&second, port).await;
-        if taken {
-            break;
-        }
     }
-    assert!(taken, "the second certificate was not taken within 5 s");
     assert!(!trusts(&first, port).await);
 
     std::fs::write(files.path().join("cert.pem"), "no certificate").unwrap();
@@ -110,7 +106,7 @@ async fn versions_before_tls_1_2_are_refused() {
         let mut stream = tokio::net::TcpStream::connect(app.address()).await.unwrap();
         stream.write_all(&hello(version)).await.unwrap();
         let mut head = [0; 7];
-        tokio::time::timeout(Duration::from_secs(10), stream.read_exact(&mut head)).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_mins(1), stream.read_exact(&mut head)).await.unwrap().unwrap();
         assert_eq!(head[0], kind, "{version:?}: {head:?}");
         assert!(ends_with.is_none_or(|alert| head.ends_with(&alert)), "{version:?}: {head:?}");
     }

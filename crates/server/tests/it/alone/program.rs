@@ -21,7 +21,7 @@ use crate::audit::url;
 use crate::bare::know_tls;
 
 pub(crate) const SECRET: &str = "reallyreallyreallyreallyverysafe";
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A database with nothing of ours in it. Roles belong to the cluster, so that theirs have the database's name in them.
 pub(crate) struct Plain {

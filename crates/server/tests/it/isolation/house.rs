@@ -72,7 +72,7 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = without_database(&folder);
         settings.database.url = Some(Secret::new(url(&world.db.server_config())));
-        settings.database.start_wait_ms = 10_000;
+        settings.database.start_wait_ms = 60_000;
         settings.data_api.plan_enabled = Some(true);
         // What the server does by itself changes rows of both companies.
         settings.queue.worker = false;

@@ -13,7 +13,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use super::asked::{COMPANY_A, COMPANY_B};
 use super::house::{Caller, House};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long it is listened for what must not come, behind something that came to others.
 const QUIET: Duration = Duration::from_millis(300);
 const MARKS_A: [&str; 2] = ["-00000000a", "canary-a"];

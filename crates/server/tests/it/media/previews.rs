@@ -181,7 +181,7 @@ async fn what_nothing_can_be_made_of_says_why() {
         settings.storage.images.program = Some(env!("CARGO_BIN_EXE_thorbis").into());
         settings.storage.images.pixels_max = 10_000;
         settings.storage.images.document_bytes_max = 200_000_000;
-        settings.storage.images.time_ms = 1_000;
+        settings.storage.images.time_ms = 20_000;
     })
     .await;
     let path = |name: &str| format!("attachments/{}/{name}", shop.ann.company);

@@ -153,7 +153,7 @@ async fn file_is_gone(shop: &Shop) {
 }
 
 async fn audit_is_sealed(shop: &Shop) {
-    let deadline = Instant::now() + Duration::from_mins(1);
+    let deadline = Instant::now() + Duration::from_mins(2);
     let client = shop.db.superuser().await;
     while client.query_one("select exists (select from public.audit_logs a where not exists (select from app.audit_batches b where a.id = any (b.row_ids)))", &[]).await.unwrap().get(0) {
         assert!(Instant::now() < deadline, "the audit is not sealed");

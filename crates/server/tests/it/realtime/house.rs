@@ -20,7 +20,7 @@ use crate::bare::{know_tls, without_database};
 
 const PASSWORD: &str = "correct horse battery staple";
 /// How long anything may take that is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long it is listened for what must not come, behind something that must.
 const QUIET: Duration = Duration::from_millis(150);
 

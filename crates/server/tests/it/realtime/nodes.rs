@@ -23,7 +23,7 @@ async fn pair(redis: &Redis) -> (House, House) {
                 settings.key_ring_file = Some(keys);
                 settings.public_url = Some("http://localhost:54321".to_owned());
                 settings.realtime.nodes_beat_ms = 50;
-                settings.realtime.nodes_lease_ms = 2000;
+                settings.realtime.nodes_lease_ms = 20_000;
             })
             .await,
         );

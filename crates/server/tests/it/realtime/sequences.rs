@@ -17,7 +17,7 @@ use super::reader::{Reader, Tally, row_name};
 
 const SERIES: usize = 3;
 const READERS: u64 = 6;
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var_os(name).map_or(default, |text| text.to_str().unwrap().parse().unwrap())
